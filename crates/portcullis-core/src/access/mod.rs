@@ -1,0 +1,13 @@
+//! Scopes, roles, and who holds what.
+
+mod graph;
+mod name;
+mod principal;
+mod requirement;
+
+pub use self::{
+    graph::{GraphError, Role, RoleGraph},
+    name::{AccessNameError, RoleName, Scope},
+    principal::Principal,
+    requirement::{Denial, Requirement},
+};

@@ -1,0 +1,44 @@
+use super::{RoleName, Scope};
+use crate::{
+    clock::Timestamp,
+    id::{SessionId, TokenId, UserId},
+};
+
+/// Who is calling now: what a verified access token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// The user (`sub`).
+    pub user: UserId,
+    /// The login that the token descends from (`sid`).
+    pub session: SessionId,
+    /// The token's own identifier (`jti`).
+    pub token: TokenId,
+    /// Roles with all that these imply, sorted; narrowed with the token.
+    pub roles: Vec<RoleName>,
+    /// Scopes, sorted; narrowed with the token.
+    pub scopes: Vec<Scope>,
+    /// When the token was issued.
+    pub issued_at: Timestamp,
+    /// When the token stops to be valid.
+    pub expires_at: Timestamp,
+    /// The user's `token_epoch` when the token was issued.
+    pub token_epoch: i64,
+    /// The user's `session_epoch` when the token was issued.
+    pub session_epoch: i64,
+    /// The global `roles_epoch` when the token was issued.
+    pub roles_epoch: i64,
+}
+
+impl Principal {
+    /// Whether the caller holds the role, by itself or implied.
+    #[must_use]
+    pub fn has_role(&self, name: &str) -> bool {
+        self.roles.iter().any(|role| role.as_str() == name)
+    }
+
+    /// Whether the caller holds the scope.
+    #[must_use]
+    pub fn has_scope(&self, name: &str) -> bool {
+        self.scopes.iter().any(|scope| scope.as_str() == name)
+    }
+}

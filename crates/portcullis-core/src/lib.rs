@@ -1,0 +1,17 @@
+//! What is true of authentication without HTTP or SQL.
+//!
+//! Users, passwords, tokens, keys, sessions, roles and scopes, revocation, limits; and the ports that these need:
+//! [`store::Store`], [`clock::Clock`], [`rng::Rng`]. Nothing here reads a clock, a random generator, the environment
+//! or the network by itself.
+
+pub mod access;
+pub mod audit;
+pub mod clock;
+pub mod id;
+pub mod key;
+pub mod password;
+pub mod revocation;
+pub mod rng;
+pub mod session;
+pub mod store;
+pub mod user;

@@ -1,0 +1,5 @@
+//! Passwords.
+
+mod stored;
+
+pub use self::stored::StoredHash;

@@ -1,0 +1,5 @@
+//! Revocation without a round trip: the feed of changes, the index in memory, the lease (design section 5).
+
+mod change;
+
+pub use self::change::{Change, ChangeKind, FeedRead, FeedSnapshot, LANES, LaneHead, Lanes, lane_of};

@@ -1,0 +1,187 @@
+//! The Store port: what Portcullis needs of a database.
+//!
+//! Each method is a whole act: it happens entirely or not at all, together with its audit event and its
+//! [`Change`]s, and is durable when the method returns `Ok`. No transaction leaves the store.
+
+mod acts;
+mod errors;
+mod queries;
+
+use async_trait::async_trait;
+
+pub use self::{
+    acts::{
+        AttemptKey, DeletedUser, KeptSession, KeySet, NewUser, OpenSession, Opened, RefreshOutcome,
+        SetPassword, StoredKey, UserUpdate, Written,
+    },
+    errors::{KeyActError, OpenSessionError, RoleActError, StoreError, UserActError},
+    queries::{AuditFilter, Credentials, Purged, UserFilter},
+};
+#[allow(unused_imports, reason = "linked from the documentation")]
+use crate::revocation::Change;
+use crate::{
+    access::{Role, RoleGraph, RoleName},
+    audit::{ActContext, AuditEvent},
+    clock::Timestamp,
+    id::{SessionId, UserId},
+    revocation::{ChangeKind, FeedRead, FeedSnapshot, Lanes},
+    session::{EndReason, RefreshAct, SessionSummary, StoredSession},
+    user::{EmailKey, Standing, User},
+};
+
+/// A database, as Portcullis sees it. Implemented by `portcullis-store` over SQLite and PostgreSQL.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // Users and sessions
+
+    /// Adds a user, and opens a first session when one is given (registration).
+    async fn create_user(&self, context: &ActContext, user: NewUser) -> Result<Opened, UserActError>;
+
+    /// A user with roles and epochs.
+    async fn user(&self, id: UserId) -> Result<Option<Standing>, StoreError>;
+
+    /// A user by email.
+    async fn user_by_email(&self, email: &EmailKey) -> Result<Option<Standing>, StoreError>;
+
+    /// What a login needs, by email.
+    async fn credentials_by_email(&self, email: &EmailKey) -> Result<Option<Credentials>, StoreError>;
+
+    /// What a check of the password needs, by identifier.
+    async fn credentials(&self, id: UserId) -> Result<Option<Credentials>, StoreError>;
+
+    /// Counts an attempt before it is evaluated and gives the number of consecutive ones, this one included: so
+    /// neither parallel attempts nor a crash get one for free.
+    async fn count_attempt(&self, key: &AttemptKey, now: Timestamp) -> Result<u32, StoreError>;
+
+    /// Takes back an attempt that was counted but never evaluated.
+    async fn refund_attempt(&self, key: &AttemptKey) -> Result<(), StoreError>;
+
+    /// Opens a session after a successful login: refuses when the user was disabled, deleted, or raised above the
+    /// `session_epoch` that was read before the password was checked. Clears the attempts of `clear`, and stores
+    /// the upgraded hash if the old one is still there.
+    async fn open_session(&self, context: &ActContext, act: OpenSession) -> Result<Opened, OpenSessionError>;
+
+    /// Carries a session on (design section 4): reads it, asks [`RefreshAct::decide`], and does what that says by
+    /// one compare-and-swap on the counter.
+    async fn refresh(&self, act: &RefreshAct) -> Result<RefreshOutcome, StoreError>;
+
+    /// Ends one session; `owner` restricts it to that user's. Gives whether there was one to end.
+    async fn end_session(
+        &self,
+        context: &ActContext,
+        session: SessionId,
+        owner: Option<UserId>,
+        reason: EndReason,
+    ) -> Result<Written<bool>, StoreError>;
+
+    /// Ends all sessions of a user by raising `session_epoch`. Gives how many were live; `None` without such a user.
+    async fn end_all_sessions(
+        &self,
+        context: &ActContext,
+        user: UserId,
+        reason: EndReason,
+    ) -> Result<Written<Option<u64>>, StoreError>;
+
+    /// The live sessions of a user, newest first.
+    async fn sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<SessionSummary>, StoreError>;
+
+    /// One session.
+    async fn session(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError>;
+
+    /// Stores a new password hash, raises `session_epoch`, ends all sessions but the kept one, clears the
+    /// attempts counted against the account.
+    async fn set_password(&self, context: &ActContext, act: SetPassword) -> Result<Opened, UserActError>;
+
+    /// Changes name, email, roles or status. Roles and status raise `token_epoch`; disabling also raises
+    /// `session_epoch` and ends the sessions; enabling clears the attempts. Refused when it would leave no active
+    /// user with scope `admin` where there was one.
+    async fn update_user(
+        &self,
+        context: &ActContext,
+        user: UserId,
+        update: UserUpdate,
+    ) -> Result<Written<Standing>, UserActError>;
+
+    /// Deletes a user with all sessions. Refused like [`Store::update_user`].
+    async fn delete_user(
+        &self,
+        context: &ActContext,
+        user: UserId,
+    ) -> Result<Written<DeletedUser>, UserActError>;
+
+    /// Users in the order of their identifiers (creation), at most `filter.limit`.
+    async fn users(&self, filter: &UserFilter) -> Result<Vec<User>, StoreError>;
+
+    /// How many users there are with each kind of password hash ([`StoredHash::kind`](crate::password::StoredHash::kind)).
+    async fn hash_kinds(&self) -> Result<Vec<(String, u64)>, StoreError>;
+
+    // Roles
+
+    /// All roles.
+    async fn roles(&self) -> Result<RoleGraph, StoreError>;
+
+    /// Adds or replaces a role, raises `roles_epoch`. Gives whether it is new. Refused when cyclic, when it implies
+    /// an unknown role, or when it would leave no administrator.
+    async fn put_role(&self, context: &ActContext, role: Role) -> Result<Written<bool>, RoleActError>;
+
+    /// Deletes a role: users lose it, roles imply it no more. Refused when it would leave no administrator.
+    async fn delete_role(&self, context: &ActContext, name: &RoleName) -> Result<Written<()>, RoleActError>;
+
+    // Keys
+
+    /// The signing keys.
+    async fn keys(&self) -> Result<KeySet, StoreError>;
+
+    /// Replaces the signing keys if nobody else did since `version` was read; records `change` and `event`.
+    async fn replace_keys(
+        &self,
+        context: &ActContext,
+        version: i64,
+        keys: Vec<StoredKey>,
+        change: ChangeKind,
+        event: AuditEvent,
+    ) -> Result<Written<()>, KeyActError>;
+
+    // The feed
+
+    /// All changes that can still matter, and the position from which to go on.
+    async fn load_feed(&self, now: Timestamp) -> Result<FeedSnapshot, StoreError>;
+
+    /// The changes since `position`.
+    async fn read_feed(&self, position: &Lanes) -> Result<FeedRead, StoreError>;
+
+    // Audit
+
+    /// Adds events (those that no other act carries with it).
+    async fn append_audit(&self, events: Vec<AuditEvent>) -> Result<(), StoreError>;
+
+    /// Events, newest first.
+    async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEvent>, StoreError>;
+
+    // Upkeep
+
+    /// Deletes what nothing can need any more: sessions ended or expired, changes past their time (never the newest
+    /// of a lane), stale attempts, audit events before `audit_before`.
+    async fn purge(&self, now: Timestamp, audit_before: Option<Timestamp>) -> Result<Purged, StoreError>;
+
+    /// Takes or renews the lease `name` for `holder` until `until`, if it is free, expired or the holder's own.
+    async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// A value that belongs to the store as a whole.
+    async fn meta(&self, key: &str) -> Result<Option<String>, StoreError>;
+
+    /// Sets a value if it has none yet; gives the one that holds.
+    async fn meta_or_insert(&self, key: &str, value: &str) -> Result<String, StoreError>;
+
+    /// Sets a value.
+    async fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError>;
+
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
