@@ -3,7 +3,7 @@
 mod email;
 mod name;
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub use self::{
     name::{DisplayName, NameError},
 };
 use crate::{
-    access::{RoleName, Scope},
+    access::{RoleGraph, RoleName, Scope},
     clock::Timestamp,
     id::UserId,
 };
@@ -93,4 +93,23 @@ pub struct Standing {
     pub session_epoch: i64,
     /// Raised by each edit of any role.
     pub roles_epoch: i64,
+    /// All roles, as of `roles_epoch`.
+    pub graph: Arc<RoleGraph>,
+}
+
+impl Standing {
+    /// The scopes and roles of a token: all that the user has, or those of them that a login asked for. A narrowed
+    /// token carries only the roles whose scopes it wholly has.
+    #[must_use]
+    pub fn narrowed(&self, to: Option<&[Scope]>) -> (Vec<Scope>, Vec<RoleName>) {
+        match to {
+            None => (self.user.scopes.clone(), self.closure.clone()),
+            Some(wanted) => {
+                let scopes: Vec<Scope> =
+                    self.user.scopes.iter().filter(|scope| wanted.contains(scope)).cloned().collect();
+                let roles = self.graph.within(&self.closure, &scopes);
+                (scopes, roles)
+            }
+        }
+    }
 }
