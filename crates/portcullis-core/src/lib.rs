@@ -9,6 +9,7 @@ pub mod audit;
 pub mod clock;
 pub mod id;
 pub mod key;
+pub mod limit;
 pub mod password;
 pub mod revocation;
 pub mod rng;

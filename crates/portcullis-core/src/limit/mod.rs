@@ -1,0 +1,15 @@
+//! How often something may be done: exact sliding windows in bounded memory.
+
+mod address;
+mod decision;
+mod limiter;
+mod log;
+mod quota;
+mod shard;
+
+pub use self::{
+    address::address_key,
+    decision::Decision,
+    limiter::Limiter,
+    quota::{Quota, QuotaError, Rule},
+};

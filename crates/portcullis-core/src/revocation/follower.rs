@@ -1,0 +1,404 @@
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Mutex, Notify, watch},
+    time::{sleep, timeout},
+};
+
+use super::{Change, Feed, FeedRead, Index, LANES, LaneHead, Lanes, Revoked};
+use crate::{
+    access::Principal,
+    clock::{Clock, Timestamp},
+    store::{Store, StoreError},
+};
+
+/// Allowance for clocks of nodes that disagree, within [`retention`].
+const SKEW: Duration = Duration::from_secs(60);
+/// At least so much between two reads, however many requests ask for one: a store that fails fast is not asked in
+/// a tight loop.
+const SPACING: Duration = Duration::from_millis(50);
+/// A whole load that takes longer has hung.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(120);
+const PURGE_EVERY: Duration = Duration::from_secs(60);
+/// How much of a loaded feed is taken in before other tasks of the thread get a turn.
+const CHUNK: usize = 1024;
+
+/// For how long an entry must stay in the index and a row in the feed: the longest lifetime with which any access
+/// token that may still live was issued, plus the leeway that verifiers grant, plus the longest that one request
+/// may take after its token was checked, plus 60 s for clocks of nodes that disagree.
+///
+/// Use the *longest* lifetime: after `token.access_ttl` was lowered, tokens of the earlier setting live on.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis_core::revocation::retention;
+///
+/// let kept = retention(Duration::from_secs(900), Duration::from_secs(5), Duration::from_secs(30));
+/// assert_eq!(kept, Duration::from_secs(995));
+/// ```
+#[must_use]
+pub fn retention(longest_token_ttl: Duration, leeway: Duration, request_deadline: Duration) -> Duration {
+    longest_token_ttl
+        .saturating_add(leeway)
+        .saturating_add(request_deadline)
+        .saturating_add(SKEW)
+}
+
+/// Times of the lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowerConfig {
+    /// For how long after the start of a good read the index may be believed. With the request deadline, this is
+    /// the bound within which a revocation takes effect on other nodes.
+    pub lease: Duration,
+    /// Time between two reads.
+    pub poll: Duration,
+    /// For how long a request waits for a read once the lease has lapsed.
+    pub wait: Duration,
+}
+
+impl Default for FollowerConfig {
+    /// 5 seconds, 500 ms, 500 ms.
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(5),
+            poll: Duration::from_millis(500),
+            wait: Duration::from_millis(500),
+        }
+    }
+}
+
+/// This node cannot tell which tokens are void: answer 503, never 401, and let nothing through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the database was not heard from for too long to tell which tokens are still valid")]
+pub struct Stale;
+
+/// Why a verified token is not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAdmitted {
+    /// It is void: 401.
+    #[error(transparent)]
+    Revoked(#[from] Revoked),
+    /// It cannot be told: 503.
+    #[error(transparent)]
+    Stale(#[from] Stale),
+}
+
+/// Is told of changes, after the index took them in. Called on the thread that serves: hand longer work to a task.
+/// The same change may come more than once.
+pub trait ChangeListener: Send + Sync {
+    /// Something changed.
+    fn changed(&self, change: &Change);
+    /// The whole feed was loaded, and changes may have been missed before it: drop all that is cached.
+    fn reloaded(&self);
+}
+
+struct Reader {
+    /// `None` before the first load, and when the feed must be loaded anew.
+    position: Option<Lanes>,
+    /// The latest wall time by which entries were sorted out.
+    sorted_out_at: Timestamp,
+    purged_at: Duration,
+    failing: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Finished {
+    good: bool,
+}
+
+/// Keeps an [`Index`] up with the feed, and knows for how long it may be believed.
+///
+/// Only [`Follower::run`] and [`Follower::load`] read the feed, one read at a time. Requests never do: past the
+/// lease they wake the loop and wait for the read that serves all of them.
+///
+/// ```no_run
+/// # async fn wire(store: std::sync::Arc<dyn portcullis_core::store::Store>) -> Result<(), portcullis_core::store::StoreError> {
+/// use std::sync::Arc;
+/// use portcullis_core::{clock::SystemClock, revocation::{Follower, FollowerConfig, Index}};
+///
+/// let index = Arc::new(Index::new());
+/// let follower = Arc::new(Follower::new(store, index, Arc::new(SystemClock), FollowerConfig::default()));
+/// follower.load().await?;
+/// let running = Arc::clone(&follower);
+/// tokio::spawn(async move { running.run(std::future::pending()).await });
+/// # Ok(())
+/// # }
+/// ```
+pub struct Follower<F: Feed + ?Sized = dyn Store> {
+    feed: Arc<F>,
+    index: Arc<Index>,
+    clock: Arc<dyn Clock>,
+    config: FollowerConfig,
+    listeners: Vec<Arc<dyn ChangeListener>>,
+    /// Start of the last good read: nanoseconds of [`Clock::monotonic`] plus one; 0 before the first.
+    good_since: AtomicU64,
+    loaded: AtomicBool,
+    reader: Mutex<Reader>,
+    wake: Notify,
+    finished: watch::Sender<Finished>,
+}
+
+impl<F: Feed + ?Sized> Follower<F> {
+    /// A follower that has read nothing yet: everything is stale before [`Follower::load`].
+    pub fn new(feed: Arc<F>, index: Arc<Index>, clock: Arc<dyn Clock>, config: FollowerConfig) -> Self {
+        let purged_at = clock.monotonic();
+        Self {
+            feed,
+            index,
+            clock,
+            config,
+            listeners: Vec::new(),
+            good_since: AtomicU64::new(0),
+            loaded: AtomicBool::new(false),
+            reader: Mutex::new(Reader {
+                position: None,
+                sorted_out_at: Timestamp::from_millis(i64::MIN),
+                purged_at,
+                failing: false,
+            }),
+            wake: Notify::new(),
+            finished: watch::Sender::new(Finished { good: false }),
+        }
+    }
+
+    /// Adds someone to be told of changes.
+    #[must_use]
+    pub fn with_listener(mut self, listener: Arc<dyn ChangeListener>) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
+    /// The index that it keeps.
+    #[must_use]
+    pub fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    /// Loads the whole feed. Readiness waits for it.
+    ///
+    /// # Errors
+    /// When the store fails. Call it again, or leave that to [`Follower::run`].
+    pub async fn load(&self) -> Result<(), StoreError> {
+        self.reader.lock().await.position = None;
+        self.read().await
+    }
+
+    /// Whether the whole feed was loaded once.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        self.loaded.load(Ordering::Acquire)
+    }
+
+    /// Reads the feed again and again until `shutdown` resolves. Run exactly one per follower.
+    pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let round = async {
+                // An error is logged where it happens; the lease tells the rest.
+                let _logged = self.read().await;
+                self.purge_if_due().await;
+                sleep(SPACING.min(self.config.poll)).await;
+                tokio::select! {
+                    () = sleep(self.config.poll.saturating_sub(SPACING)) => {}
+                    () = self.wake.notified() => {}
+                }
+            };
+            tokio::select! {
+                biased;
+                () = &mut shutdown => return,
+                () = round => {}
+            }
+        }
+    }
+
+    /// Makes [`Follower::run`] read soon: something says that there is news (`LISTEN`/`NOTIFY`).
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Age of what the index knows: time since the start of the last good read; [`Duration::MAX`] before the first.
+    #[must_use]
+    pub fn staleness(&self) -> Duration {
+        match self.good_since.load(Ordering::Acquire) {
+            0 => Duration::MAX,
+            since => self
+                .clock
+                .monotonic()
+                .saturating_sub(Duration::from_nanos(since - 1)),
+        }
+    }
+
+    fn holds_lease(&self) -> bool {
+        self.staleness() < self.config.lease
+    }
+
+    /// Whether the index may be believed. While the lease holds this is an atomic load and a look at the clock;
+    /// past it, it waits for the read that all waiting requests share.
+    ///
+    /// # Errors
+    /// When that read fails or takes longer than [`FollowerConfig::wait`].
+    pub async fn ensure_fresh(&self) -> Result<(), Stale> {
+        if self.holds_lease() {
+            return Ok(());
+        }
+        timeout(self.config.wait, self.until_read())
+            .await
+            .unwrap_or(Err(Stale))
+    }
+
+    async fn until_read(&self) -> Result<(), Stale> {
+        let mut finished = self.finished.subscribe();
+        loop {
+            if self.holds_lease() {
+                return Ok(());
+            }
+            self.wake.notify_one();
+            finished.changed().await.map_err(|_| Stale)?;
+            if !finished.borrow_and_update().good {
+                return Err(Stale);
+            }
+            // A read that began too long ago renews nothing: the next one may.
+        }
+    }
+
+    /// Whether a token that verified with key `kid` may be believed now.
+    ///
+    /// # Errors
+    /// When it is void, or when that cannot be told.
+    pub async fn admit(&self, principal: &Principal, kid: &str) -> Result<(), NotAdmitted> {
+        self.ensure_fresh().await?;
+        Ok(self.index.check(principal, kid)?)
+    }
+
+    /// Puts the changes of an act into force on this node. Call it before the act is answered.
+    pub fn applied(&self, changes: &[Change]) {
+        self.index.apply(changes);
+        self.tell(changes);
+    }
+
+    fn tell(&self, changes: &[Change]) {
+        for listener in &self.listeners {
+            for change in changes {
+                listener.changed(change);
+            }
+        }
+    }
+
+    /// One read of the feed: what is new, or everything.
+    pub(super) async fn read(&self) -> Result<(), StoreError> {
+        let mut reader = self.reader.lock().await;
+        let result = self.read_as(&mut reader).await;
+        match &result {
+            Ok(()) if reader.failing => tracing::info!("the feed of revocations is read again"),
+            Err(error) if !reader.failing => tracing::warn!(
+                %error,
+                "the feed of revocations cannot be read: requests with tokens get 503 once the lease of {:?} lapses",
+                self.config.lease
+            ),
+            _ => {}
+        }
+        reader.failing = result.is_err();
+        drop(reader);
+        self.finished.send_replace(Finished { good: result.is_ok() });
+        result
+    }
+
+    async fn read_as(&self, reader: &mut Reader) -> Result<(), StoreError> {
+        // Entries were sorted out by a wall clock that has since been set back: tokens that they void are valid
+        // again.
+        if self.clock.now() + SKEW < reader.sorted_out_at {
+            tracing::warn!("the clock was set back: the feed of revocations is loaded anew");
+            reader.position = None;
+        }
+        if let Some(position) = reader.position {
+            // Before the read, so that what is committed during it counts as not seen.
+            let start = self.clock.monotonic();
+            let read = within(self.config.lease, self.feed.read(&position)).await?;
+            if let Some((lanes, changes)) = continued(&position, read) {
+                self.index.apply(&changes);
+                self.tell(&changes);
+                reader.position = Some(lanes);
+                self.renew(start);
+                return Ok(());
+            }
+            tracing::warn!("the store went back in time: the feed of revocations is loaded anew");
+            reader.position = None;
+        }
+        let start = self.clock.monotonic();
+        let now = self.clock.now();
+        let snapshot = within(LOAD_TIMEOUT, self.feed.load(now)).await?;
+        // Added to what is there, not put in its place: an act that was acknowledged here and that the store has
+        // lost since stays in force on this node.
+        for chunk in snapshot.changes.chunks(CHUNK) {
+            self.index.apply(chunk);
+            tokio::task::yield_now().await;
+        }
+        for listener in &self.listeners {
+            listener.reloaded();
+        }
+        reader.position = Some(snapshot.lanes);
+        reader.sorted_out_at = now;
+        self.loaded.store(true, Ordering::Release);
+        self.renew(start);
+        Ok(())
+    }
+
+    fn renew(&self, start: Duration) {
+        let nanos = u64::try_from(start.as_nanos()).unwrap_or(u64::MAX - 1);
+        self.good_since.store(nanos + 1, Ordering::Release);
+    }
+
+    async fn purge_if_due(&self) {
+        // Held until the purge is done, so that no load falls between the look at the clock and the purge.
+        let mut reader = self.reader.lock().await;
+        let monotonic = self.clock.monotonic();
+        if monotonic.saturating_sub(reader.purged_at) < PURGE_EVERY {
+            return;
+        }
+        reader.purged_at = monotonic;
+        let now = self.clock.now();
+        reader.sorted_out_at = reader.sorted_out_at.max(now);
+        let index = Arc::clone(&self.index);
+        // Off the threads that serve: with millions of entries it takes a while.
+        if let Ok(purged) = tokio::task::spawn_blocking(move || index.purge(now)).await {
+            tracing::debug!(purged, "purged the index of revocations");
+        }
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    read: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    timeout(limit, read)
+        .await
+        .unwrap_or_else(|_| Err(StoreError::unavailable("no answer in time")))
+}
+
+/// The rows and the new position, if they follow without a gap on the old one. A gap means that rows were missed,
+/// whatever the reason; then only a whole load is complete.
+fn continued(position: &Lanes, read: FeedRead) -> Option<(Lanes, Vec<Change>)> {
+    let FeedRead::Continued { lanes, changes } = read else {
+        return None;
+    };
+    let mut heads = *position;
+    for change in &changes {
+        let head = heads.get_mut(usize::from(change.lane))?;
+        if change.n != head.n.checked_add(1)? {
+            return None;
+        }
+        *head = LaneHead {
+            n: change.n,
+            tag: change.tag,
+        };
+    }
+    let complete: [bool; LANES] = std::array::from_fn(|lane| heads[lane] == lanes[lane]);
+    complete.iter().all(|same| *same).then_some((lanes, changes))
+}

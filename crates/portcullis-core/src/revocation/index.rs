@@ -1,0 +1,272 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use papaya::{Compute, HashMap, Operation};
+use tokio::sync::watch;
+
+use super::{Change, ChangeKind};
+use crate::{
+    access::{Principal, RoleName},
+    clock::Timestamp,
+    id::{SessionId, UserId},
+};
+
+/// Why a token that verifies is void all the same. The client learns only that it is (`invalid_token`); this is for
+/// logs and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Revoked {
+    /// The key that signed it was revoked.
+    #[error("the signing key was revoked")]
+    Key,
+    /// Its session ended.
+    #[error("the session ended")]
+    Session,
+    /// All sessions of the user ended, or the password changed.
+    #[error("all sessions of the user ended")]
+    Sessions,
+    /// Roles or status of the user changed: a refresh brings a token that states the new ones.
+    #[error("roles or status of the user changed")]
+    User,
+    /// The user was deleted.
+    #[error("the user was deleted")]
+    Deleted,
+    /// A role that it carries was edited or deleted: a refresh brings a token that states the new scopes.
+    #[error("a role of the token was edited")]
+    Role,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct LeastEpochs {
+    token: i64,
+    session: i64,
+    until: Timestamp,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct LeastEpoch {
+    epoch: i64,
+    until: Timestamp,
+}
+
+/// All that can void a live token, in memory; read without locks and without a query.
+///
+/// Entries only ever grow stricter: an epoch merges to the greater, an `until` to the later, so changes may arrive
+/// in any order and any number of times. Entries leave by [`Index::purge`] alone, when no token that they void can
+/// be valid any longer.
+///
+/// ```
+/// use portcullis_core::{
+///     clock::Timestamp,
+///     id::SessionId,
+///     revocation::{ChangeKind, Index},
+///     rng::SystemRng,
+/// };
+///
+/// let now = Timestamp::from_unix_seconds(1_700_000_000);
+/// let session = SessionId::generate(now, &SystemRng);
+/// let index = Index::new();
+/// index.deny(&[ChangeKind::SessionEnded { session }], now);
+/// assert_eq!(index.len(), 1);
+/// ```
+pub struct Index {
+    sessions: HashMap<SessionId, Timestamp>,
+    users: HashMap<UserId, LeastEpochs>,
+    roles: HashMap<RoleName, LeastEpoch>,
+    /// The greatest epoch in `roles`, ever: a token that is at least as new needs no look at its roles.
+    newest_role_edit: AtomicI64,
+    keys: HashMap<String, Timestamp>,
+    version: watch::Sender<u64>,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self {
+            sessions: HashMap::new(),
+            users: HashMap::new(),
+            roles: HashMap::new(),
+            newest_role_edit: AtomicI64::new(i64::MIN),
+            keys: HashMap::new(),
+            version: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Index {
+    /// An empty one: it knows of nothing, so let nothing in before it is loaded
+    /// ([`Follower::load`](super::Follower::load)).
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes changes in. In force for every [`Index::check`] that begins after the return.
+    pub fn apply(&self, changes: &[Change]) {
+        self.take(changes.iter().map(|change| (&change.kind, change.until)));
+    }
+
+    /// Takes in what an act would have voided whose outcome is unknown
+    /// ([`StoreError::OutcomeUnknown`](crate::store::StoreError::OutcomeUnknown)): whether or not it happened, it is
+    /// denied here until `until`, the present time plus [`retention`](super::retention).
+    pub fn deny(&self, kinds: &[ChangeKind], until: Timestamp) {
+        self.take(kinds.iter().map(|kind| (kind, until)));
+    }
+
+    fn take<'a>(&self, changes: impl Iterator<Item = (&'a ChangeKind, Timestamp)>) {
+        let mut stricter = false;
+        for (kind, until) in changes {
+            stricter |= self.take_one(kind, until);
+        }
+        if stricter {
+            self.version
+                .send_modify(|version| *version = version.wrapping_add(1));
+        }
+    }
+
+    /// Whether anything became stricter.
+    fn take_one(&self, kind: &ChangeKind, until: Timestamp) -> bool {
+        match kind {
+            ChangeKind::SessionEnded { session } => {
+                merge(&self.sessions, *session, until, |old| old.max(until))
+            }
+            ChangeKind::UserEpochs {
+                user,
+                token_epoch,
+                session_epoch,
+            } => {
+                let new = LeastEpochs {
+                    token: *token_epoch,
+                    session: *session_epoch,
+                    until,
+                };
+                merge(&self.users, *user, new, |old| LeastEpochs {
+                    token: old.token.max(new.token),
+                    session: old.session.max(new.session),
+                    until: old.until.max(until),
+                })
+            }
+            ChangeKind::RoleEdited { role, roles_epoch } => {
+                let new = LeastEpoch {
+                    epoch: *roles_epoch,
+                    until,
+                };
+                let stricter = merge(&self.roles, role.clone(), new, |old| LeastEpoch {
+                    epoch: old.epoch.max(new.epoch),
+                    until: old.until.max(until),
+                });
+                // After the entry: who sees this also sees the entry.
+                self.newest_role_edit.fetch_max(*roles_epoch, Ordering::SeqCst);
+                stricter
+            }
+            ChangeKind::KeyRevoked { kid } => merge(&self.keys, kid.clone(), until, |old| old.max(until)),
+            ChangeKind::KeysChanged | ChangeKind::ProfileChanged { .. } => false,
+        }
+    }
+
+    /// Whether a token that verified with key `kid` is void. Allocates nothing, waits for nothing.
+    ///
+    /// The answer is as old as the index: call [`Follower::ensure_fresh`](super::Follower::ensure_fresh) first, or
+    /// [`Follower::admit`](super::Follower::admit), which does both in order.
+    ///
+    /// # Errors
+    /// When it is void.
+    pub fn check(&self, principal: &Principal, kid: &str) -> Result<(), Revoked> {
+        if self.keys.pin().contains_key(kid) {
+            return Err(Revoked::Key);
+        }
+        if self.sessions.pin().contains_key(&principal.session) {
+            return Err(Revoked::Session);
+        }
+        if let Some(least) = self.users.pin().get(&principal.user) {
+            if least.token == i64::MAX || least.session == i64::MAX {
+                return Err(Revoked::Deleted);
+            }
+            if principal.session_epoch < least.session {
+                return Err(Revoked::Sessions);
+            }
+            if principal.token_epoch < least.token {
+                return Err(Revoked::User);
+            }
+        }
+        if principal.roles_epoch < self.newest_role_edit.load(Ordering::SeqCst) {
+            let roles = self.roles.pin();
+            let edited = |role: &RoleName| {
+                roles
+                    .get(role)
+                    .is_some_and(|least| principal.roles_epoch < least.epoch)
+            };
+            if principal.roles.iter().any(edited) {
+                return Err(Revoked::Role);
+            }
+        }
+        Ok(())
+    }
+
+    /// Resolves when the token becomes void; at once when it is. Dropping it ends the watch.
+    ///
+    /// For what outlives one request (web sockets, event streams). It does not resolve when the token expires, nor
+    /// when this node no longer hears of changes: put a timer for `expires_at` beside it.
+    pub async fn revoked(&self, principal: &Principal, kid: &str) -> Revoked {
+        // Subscribed before the first look, so a change between the two is not missed.
+        let mut version = self.watch();
+        loop {
+            if let Err(reason) = self.check(principal, kid) {
+                return reason;
+            }
+            if version.changed().await.is_err() {
+                // The sender lives in `self`, which is borrowed: this cannot be. Never resolving would be wrong in
+                // silence.
+                return Revoked::Session;
+            }
+        }
+    }
+
+    /// A counter that moves each time the index becomes stricter.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// Drops entries that nothing valid can meet any more: those whose `until` is before `now`. Gives how many.
+    /// Takes time in proportion to the number of entries.
+    pub fn purge(&self, now: Timestamp) -> usize {
+        let before = self.len();
+        self.sessions.pin().retain(|_, until| *until >= now);
+        self.users.pin().retain(|_, least| least.until >= now);
+        self.roles.pin().retain(|_, least| least.until >= now);
+        self.keys.pin().retain(|_, until| *until >= now);
+        before.saturating_sub(self.len())
+    }
+
+    /// How many entries it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sessions.len() + self.users.len() + self.roles.len() + self.keys.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Inserts `new`, or what `join` makes of the value that is there. Atomic for the key, also against
+/// [`Index::purge`]. Gives whether the map changed.
+fn merge<K, V>(map: &HashMap<K, V>, key: K, new: V, join: impl Fn(V) -> V) -> bool
+where
+    K: std::hash::Hash + Eq,
+    V: Copy + PartialEq,
+{
+    let map = map.pin();
+    let done = map.compute(key, |entry| match entry {
+        None => Operation::Insert(new),
+        Some((_, old)) => {
+            let joined = join(*old);
+            if joined == *old {
+                Operation::Abort(())
+            } else {
+                Operation::Insert(joined)
+            }
+        }
+    });
+    !matches!(done, Compute::Aborted(()))
+}
