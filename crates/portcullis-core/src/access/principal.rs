@@ -17,6 +17,9 @@ pub struct Principal {
     pub roles: Vec<RoleName>,
     /// Scopes, sorted; narrowed with the token.
     pub scopes: Vec<Scope>,
+    /// Whether the login was narrowed by `scope`. Such a token may carry scopes of roles that it does not carry, so
+    /// the edit of any role voids it (a refresh brings another). The token must say it (a claim, absent when false).
+    pub narrowed: bool,
     /// When the token was issued.
     pub issued_at: Timestamp,
     /// When the token stops to be valid.

@@ -25,7 +25,11 @@ pub enum ChangeKind {
         /// The session.
         session: SessionId,
     },
-    /// Tokens of the user with lower epochs are void.
+    /// Tokens of the user with lower epochs are void. Both are [`i64::MAX`] when the user was deleted.
+    ///
+    /// An epoch is raised to the greater of itself plus one and the act's instant in milliseconds. The clock decides
+    /// nothing by that: it keeps a store that was restored from a backup from giving out an epoch a second time that
+    /// tokens of the lost history carry, which the next act would then fail to void.
     UserEpochs {
         /// The user.
         user: UserId,
@@ -38,7 +42,7 @@ pub enum ChangeKind {
     RoleEdited {
         /// The role.
         role: RoleName,
-        /// Least valid `roles_epoch`.
+        /// Least valid `roles_epoch`. Raised like the others.
         roles_epoch: i64,
     },
     /// All that was signed with the key is void.

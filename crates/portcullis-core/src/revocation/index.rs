@@ -29,7 +29,8 @@ pub enum Revoked {
     /// The user was deleted.
     #[error("the user was deleted")]
     Deleted,
-    /// A role that it carries was edited or deleted: a refresh brings a token that states the new scopes.
+    /// A role that it carries, or if it is narrowed any role, was edited or deleted: a refresh brings a token that
+    /// states the new scopes.
     #[error("a role of the token was edited")]
     Role,
 }
@@ -187,6 +188,9 @@ impl Index {
             }
         }
         if principal.roles_epoch < self.newest_role_edit.load(Ordering::SeqCst) {
+            if principal.narrowed {
+                return Err(Revoked::Role);
+            }
             let roles = self.roles.pin();
             let edited = |role: &RoleName| {
                 roles

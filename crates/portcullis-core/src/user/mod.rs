@@ -105,8 +105,13 @@ impl Standing {
         match to {
             None => (self.user.scopes.clone(), self.closure.clone()),
             Some(wanted) => {
-                let scopes: Vec<Scope> =
-                    self.user.scopes.iter().filter(|scope| wanted.contains(scope)).cloned().collect();
+                let scopes: Vec<Scope> = self
+                    .user
+                    .scopes
+                    .iter()
+                    .filter(|scope| wanted.contains(scope))
+                    .cloned()
+                    .collect();
                 let roles = self.graph.within(&self.closure, &scopes);
                 (scopes, roles)
             }
