@@ -1,1 +1,16 @@
-//! placeholder
+//! Authentication and authorization for axum: each route's signature says who may call it.
+
+#![warn(missing_debug_implementations)]
+
+#[allow(
+    unused_extern_crates,
+    reason = "what the macros write says `::portcullis`, also in here"
+)]
+extern crate self as portcullis;
+
+pub mod access;
+pub mod input;
+pub mod problem;
+pub mod provider;
+
+pub use portcullis_core as core;

@@ -1,0 +1,3 @@
+//! Who may call a route.
+
+pub use portcullis_core::access::{Denial, Principal, Requirement, RoleName, Scope};

@@ -1,0 +1,19 @@
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use super::{Place, deserialize, urlencoded};
+use crate::problem::Problem;
+
+/// The query.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let node = urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
+        deserialize(node, Place::Query).map(Self)
+    }
+}

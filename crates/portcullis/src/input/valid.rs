@@ -1,0 +1,79 @@
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
+use http::request::Parts;
+
+use super::{Body, Check, Form, Json, Place, Query, Validate};
+use crate::problem::Problem;
+
+/// What `E` carries, after [`Validate`]: `Valid<Json<Register>>`, `Valid<Body<Login>>`, `Valid<Query<Page>>`.
+#[expect(missing_debug_implementations, reason = "may hold a password")]
+pub struct Valid<E: Carrier>(pub <E::Content as Validate>::Valid);
+
+/// [`Json`], [`Form`], [`Body`], [`Query`]: what can stand inside [`Valid`].
+pub trait Carrier {
+    /// What is carried.
+    type Content: Validate;
+    /// From where.
+    const PLACE: Place;
+    /// What came.
+    fn into_content(self) -> Self::Content;
+}
+
+fn check<E: Carrier>(carrier: E) -> Result<Valid<E>, Problem> {
+    let mut check = Check::new(E::PLACE);
+    let value = carrier.into_content().validate(&mut check);
+    check.finish(value).map(Valid)
+}
+
+macro_rules! carrier {
+    ($($name:ident from $place:ident;)*) => {$(
+        impl<T: Validate> Carrier for $name<T> {
+            type Content = T;
+            const PLACE: Place = Place::$place;
+            fn into_content(self) -> T {
+                self.0
+            }
+        }
+    )*};
+}
+
+carrier! {
+    Json from Body;
+    Form from Body;
+    Body from Body;
+    Query from Query;
+}
+
+impl<E, S> FromRequest<S> for Valid<E>
+where
+    E: Carrier + FromRequest<S, Rejection = Problem>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        check(E::from_request(request, state).await?)
+    }
+}
+
+impl<E, S> OptionalFromRequest<S> for Valid<E>
+where
+    E: Carrier + OptionalFromRequest<S, Rejection = Problem>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        E::from_request(request, state).await?.map(check).transpose()
+    }
+}
+
+impl<T: Validate, S: Send + Sync> FromRequestParts<S> for Valid<Query<T>>
+where
+    Query<T>: FromRequestParts<S, Rejection = Problem>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        check(Query::from_request_parts(parts, state).await?)
+    }
+}

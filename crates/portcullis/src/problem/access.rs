@@ -1,0 +1,39 @@
+use http::{StatusCode, header};
+use portcullis_core::access::Requirement;
+
+use super::{Challenge, Problem};
+
+/// What a caller has, beside what a route asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Lacking<'a> {
+    /// What the route asks for.
+    pub requirement: &'a Requirement,
+    /// The roles that the caller has.
+    pub roles: &'a [String],
+}
+
+impl Problem {
+    /// 403: the caller is known and may not. Says what is needed and what there is (RFC 6750, section 3.1).
+    #[must_use]
+    pub fn insufficient(realm: &str, lacking: Lacking<'_>) -> Self {
+        let mut needs = lacking.requirement.denial();
+        for names in [&mut needs.required_roles, &mut needs.required_scopes] {
+            names.sort_unstable();
+            names.dedup();
+        }
+        let challenge = Challenge::new(realm.to_owned())
+            .insufficient_scope()
+            .scopes(needs.required_scopes.iter().copied());
+        let mut problem = Self::new(StatusCode::FORBIDDEN)
+            .detail(format!("This needs {}.", lacking.requirement))
+            .header(header::WWW_AUTHENTICATE, challenge.to_header())
+            .member("error", "insufficient_scope")
+            .member("required_roles", &needs.required_roles)
+            .member("required_scopes", &needs.required_scopes)
+            .member("current_roles", lacking.roles);
+        if let [role] = lacking.roles {
+            problem = problem.member("current_role", role);
+        }
+        problem
+    }
+}

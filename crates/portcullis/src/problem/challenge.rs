@@ -1,0 +1,102 @@
+use std::borrow::Cow;
+
+use http::HeaderValue;
+
+/// The realm unless the gate is given another.
+pub const DEFAULT_REALM: &str = "portcullis";
+
+/// A `WWW-Authenticate: Bearer` challenge (RFC 6750, section 3).
+///
+/// ```
+/// use portcullis::problem::Challenge;
+///
+/// let bare = Challenge::new("portcullis");
+/// assert_eq!(bare.to_header(), r#"Bearer realm="portcullis""#);
+/// let expired = bare.invalid_token("the token expired");
+/// assert_eq!(
+///     expired.to_header(),
+///     r#"Bearer realm="portcullis", error="invalid_token", error_description="the token expired""#
+/// );
+/// ```
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    realm: Cow<'static, str>,
+    error: Option<&'static str>,
+    description: Option<Cow<'static, str>>,
+    scopes: Vec<&'static str>,
+}
+
+impl Challenge {
+    /// A challenge without an error code: no credentials came (RFC 6750, section 3.1).
+    #[must_use]
+    pub fn new(realm: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            realm: realm.into(),
+            error: None,
+            description: None,
+            scopes: Vec::new(),
+        }
+    }
+
+    /// A token came and is not good.
+    #[must_use]
+    pub fn invalid_token(mut self, description: impl Into<Cow<'static, str>>) -> Self {
+        self.error = Some("invalid_token");
+        self.description = Some(description.into());
+        self
+    }
+
+    /// The token is good and says too little.
+    #[must_use]
+    pub fn insufficient_scope(mut self) -> Self {
+        self.error = Some("insufficient_scope");
+        self
+    }
+
+    /// The scopes that the route asks for.
+    #[must_use]
+    pub fn scopes(mut self, scopes: impl IntoIterator<Item = &'static str>) -> Self {
+        self.scopes = scopes.into_iter().collect();
+        self
+    }
+
+    pub(super) fn explanation(&self) -> String {
+        match &self.description {
+            Some(description) => format!("The access token is refused: {description}."),
+            None => "Log in and send the access token as `Authorization: Bearer ..`.".to_owned(),
+        }
+    }
+
+    /// The header's value.
+    pub fn to_header(&self) -> HeaderValue {
+        let mut text = format!("Bearer realm=\"{}\"", quotable(&self.realm));
+        let mut add = |name: &str, value: &str| {
+            text.push_str(", ");
+            text.push_str(name);
+            text.push_str("=\"");
+            text.push_str(&quotable(value));
+            text.push('"');
+        };
+        if let Some(error) = self.error {
+            add("error", error);
+        }
+        if let Some(description) = &self.description {
+            add("error_description", description);
+        }
+        if !self.scopes.is_empty() {
+            add("scope", &self.scopes.join(" "));
+        }
+        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
+    }
+}
+
+/// Only what `error_description` may hold (RFC 6750, section 3), so nothing can end the quotes.
+fn quotable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '"' | '\\' => '\'',
+            ' '..='~' => c,
+            _ => '?',
+        })
+        .collect()
+}

@@ -1,0 +1,59 @@
+use std::{borrow::Cow, time::Duration};
+
+/// Why nobody is known to call. Each variant is another answer, and none stands in for another.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// 401 without an error code: no credentials came.
+    #[error("no credentials")]
+    Missing,
+    /// 401 without an error code: the `Authorization` header is of another scheme (RFC 6750, section 3.1). Unlike
+    /// [`AuthError::Missing`], this is not "nobody" where a login is optional.
+    #[error("the scheme of the Authorization header is not Bearer")]
+    Scheme,
+    /// 401 `invalid_token`: credentials came and are not good.
+    #[error("invalid token: {reason}")]
+    Invalid {
+        /// Why, for the client's developer: becomes `error_description`. Never a part of the token.
+        reason: Cow<'static, str>,
+    },
+    /// 400: credentials came in more than one way (RFC 6750, section 2).
+    #[error("ambiguous credentials: {0}")]
+    Ambiguous(&'static str),
+    /// 403: known, and not let in at all.
+    #[error("denied: {reason}")]
+    Denied {
+        /// Why, for the user.
+        reason: Cow<'static, str>,
+    },
+    /// 503: a backend failed, so nobody can tell. The cause belongs to the provider's own log.
+    #[error("cannot tell who is calling")]
+    Unavailable {
+        /// When it is worth to try again.
+        retry_after: Duration,
+    },
+}
+
+impl AuthError {
+    /// Credentials that are not good, and why.
+    pub fn invalid(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid {
+            reason: reason.into(),
+        }
+    }
+
+    /// A caller who is not let in at all, and why.
+    pub fn denied(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Denied {
+            reason: reason.into(),
+        }
+    }
+
+    /// A backend failed; try again in a second.
+    #[must_use]
+    pub const fn unavailable() -> Self {
+        Self::Unavailable {
+            retry_after: Duration::from_secs(1),
+        }
+    }
+}
