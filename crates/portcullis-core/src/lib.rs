@@ -15,4 +15,5 @@ pub mod revocation;
 pub mod rng;
 pub mod session;
 pub mod store;
+pub mod token;
 pub mod user;

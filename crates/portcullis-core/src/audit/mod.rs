@@ -90,6 +90,7 @@ pub mod kind {
     pub const KEY_CREATED: &str = "key.created";
     pub const KEY_IMPORTED: &str = "key.imported";
     pub const KEY_ROTATED: &str = "key.rotated";
+    pub const KEY_RETIRED: &str = "key.retired";
     pub const KEY_REVOKED: &str = "key.revoked";
 }
 

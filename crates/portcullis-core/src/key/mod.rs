@@ -1,5 +1,25 @@
-//! Keys: the vault that the master key opens, and what is derived from it.
+//! Keys: the vault that the master key opens, and the keys that sign tokens.
 
+mod error;
+mod import;
+mod jwk;
+mod keys;
+mod lifecycle;
+mod public;
+mod ring;
+mod secret;
+mod signing;
 mod vault;
+mod verifying;
 
-pub use self::vault::{MasterKey, MasterKeyError, Vault, VaultError};
+pub use self::{
+    error::{KeyError, KeyMaterialError},
+    import::ImportOptions,
+    jwk::JwkSet,
+    keys::{KeyConfig, KeySummary, Keys},
+    lifecycle::KeyState,
+    ring::{KeyRing, RingSnapshot},
+    signing::{SignError, SigningKey},
+    vault::{MasterKey, MasterKeyError, Vault, VaultError},
+    verifying::VerifyingKey,
+};

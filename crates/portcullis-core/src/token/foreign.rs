@@ -1,0 +1,74 @@
+//! Tokens of any issuer, checked with a set of keys.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{TokenError, claims::Claims, compact::Compact};
+use crate::{clock::Timestamp, key::JwkSet};
+
+/// Longest token of others that is looked at, in bytes: some carry all groups of a directory.
+pub const MAX_FOREIGN_TOKEN: usize = 64 * 1024;
+
+/// What a token of any issuer must state.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// `iss`, exactly; none accepts any.
+    pub issuer: Option<&'a str>,
+    /// What `aud` must be or contain; none accepts any.
+    pub audience: Option<&'a str>,
+    /// Leeway for clocks that disagree.
+    pub leeway: Duration,
+}
+
+/// Checks a JWS alone (RFC 7515, section 5.2), and gives its payload, whatever it is.
+///
+/// The key fixes the algorithm; where an RSA key or a secret comes without `alg`, its kind leaves a choice, which the
+/// header then makes.
+///
+/// # Errors
+/// Why it is not valid.
+pub fn verify_jws(token: &str, keys: &JwkSet) -> Result<Vec<u8>, TokenError> {
+    check(token, keys)?.payload()
+}
+
+/// Checks a JWT (RFC 7519, section 7.2), and gives its claims. `exp` must be there; `typ` may be any, since this is
+/// for tokens of all kinds.
+///
+/// # Errors
+/// Why it is not valid.
+pub fn verify_with_jwks(
+    token: &str,
+    keys: &JwkSet,
+    expected: &Expected<'_>,
+    now: Timestamp,
+) -> Result<Value, TokenError> {
+    let claims = Claims(check(token, keys)?.claims()?);
+    claims.period()?.check(now, expected.leeway)?;
+    if let Some(issuer) = expected.issuer {
+        claims.issued_by(issuer)?;
+    }
+    if let Some(audience) = expected.audience {
+        claims.is_for(audience)?;
+    }
+    Ok(Value::Object(claims.0))
+}
+
+fn check<'a>(token: &'a str, keys: &JwkSet) -> Result<Compact<'a>, TokenError> {
+    let compact = Compact::read(token, MAX_FOREIGN_TOKEN)?;
+    let key = keys
+        .find(compact.header.kid.as_deref())
+        .ok_or(TokenError::UnknownKey)?;
+    if key.is_empty() {
+        return Err(TokenError::UnusableKey);
+    }
+    let key = key
+        .iter()
+        .find(|key| key.algorithm().as_str() == compact.header.algorithm)
+        .ok_or(TokenError::WrongAlgorithm)?;
+    if key.verifies(compact.signed.as_bytes(), &compact.signature) {
+        Ok(compact)
+    } else {
+        Err(TokenError::BadSignature)
+    }
+}
