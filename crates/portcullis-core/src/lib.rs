@@ -7,6 +7,7 @@
 pub mod access;
 pub mod audit;
 pub mod clock;
+pub mod device;
 pub mod id;
 pub mod key;
 pub mod limit;

@@ -5,8 +5,10 @@ mod import;
 mod jwk;
 mod keys;
 mod lifecycle;
+mod mac;
 mod public;
 mod ring;
+mod sealed_token;
 mod secret;
 mod signing;
 mod vault;
@@ -23,3 +25,4 @@ pub use self::{
     vault::{MasterKey, MasterKeyError, Vault, VaultError},
     verifying::VerifyingKey,
 };
+pub(crate) use self::{mac::MacKey, sealed_token::SealedTokens};

@@ -1,0 +1,95 @@
+use std::fmt::Write as _;
+
+use crate::{
+    id::UserId,
+    key::{MacKey, Vault},
+    store::AttemptKey,
+    user::EmailKey,
+};
+
+impl AttemptKey {
+    /// Under which the attempts on a user's account are counted, those of known devices apart.
+    #[must_use]
+    pub fn user(user: UserId) -> Self {
+        Self(user.uuid().into_bytes())
+    }
+}
+
+/// Names for what was typed where no account has that address: people mistype addresses, and type passwords there.
+///
+/// ```
+/// use portcullis_core::{device::UnknownIdentifiers, key::{MasterKey, Vault}, rng::SystemRng, user::EmailKey};
+///
+/// let unknown = UnknownIdentifiers::new(&Vault::new(&MasterKey::generate(&SystemRng)));
+/// let (typed, again) = (EmailKey::of("Nobody@example.com"), EmailKey::of("nobody@EXAMPLE.com"));
+/// assert_eq!(unknown.key(&typed), unknown.key(&again));
+/// assert_eq!(unknown.audit_hash("Nobody@example.com"), unknown.audit_hash("nobody@EXAMPLE.com"));
+/// ```
+pub struct UnknownIdentifiers {
+    bucket: MacKey,
+    audit: MacKey,
+}
+
+impl UnknownIdentifiers {
+    /// Derives the keys.
+    #[must_use]
+    pub fn new(vault: &Vault) -> Self {
+        Self {
+            bucket: MacKey::derive(vault, "unknown identifier bucket"),
+            audit: MacKey::derive(vault, "unknown identifier audit"),
+        }
+    }
+
+    /// Under which attempts on an unknown identifier are counted: one of 65,536 buckets, so that made-up identifiers
+    /// cannot fill the table of attempts. Nobody without the key can tell which identifiers share one.
+    #[must_use]
+    pub fn key(&self, identifier: &EmailKey) -> AttemptKey {
+        let tag = self.bucket.tag(&[identifier.as_str().as_bytes()]);
+        // No UUIDv7 begins so before the year 10889.
+        let mut key = [0xff; 16];
+        key[14..].copy_from_slice(&tag[..2]);
+        AttemptKey(key)
+    }
+
+    /// What the audit log keeps of an unknown identifier, 16 hexadecimal digits: enough to see that the same one came
+    /// again, useless to who reads the log.
+    #[must_use]
+    pub fn audit_hash(&self, identifier: &str) -> String {
+        let tag = self.audit.tag(&[EmailKey::of(identifier).as_str().as_bytes()]);
+        let (short, _) = tag.split_at(8);
+        short.iter().fold(String::with_capacity(16), |mut text, byte| {
+            // Writing to a `String` cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::{key::MasterKey, rng::SystemRng};
+
+    #[test]
+    fn buckets_are_few_and_all_used() {
+        let unknown = UnknownIdentifiers::new(&Vault::new(&MasterKey::generate(&SystemRng)));
+        let keys: HashSet<_> = (0..3000)
+            .map(|n| unknown.key(&EmailKey::of(&format!("{n}@example.com"))))
+            .collect();
+        // 3,000 balls in 65,536 buckets: about 67 meet another. Ten standard deviations are 82.
+        assert!((2_850..3_000).contains(&keys.len()), "{}", keys.len());
+        assert!(keys.iter().all(|key| key.0[..14] == [0xff; 14]));
+    }
+
+    #[test]
+    fn hashes_depend_on_the_key_and_hide_the_text() {
+        let [one, other] =
+            [(); 2].map(|()| UnknownIdentifiers::new(&Vault::new(&MasterKey::generate(&SystemRng))));
+        let hash = one.audit_hash("hunter2");
+        assert_eq!(hash.len(), 16);
+        assert_ne!(hash, other.audit_hash("hunter2"));
+        assert_ne!(hash, one.audit_hash("hunter3"));
+    }
+}

@@ -1,0 +1,122 @@
+//! One hash, computed in memory that the caller keeps.
+
+use argon2::{Argon2, Block, Params};
+use pbkdf2::pbkdf2_hmac;
+use sha2::{Sha256, Sha512};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::{
+    recipe::{Prf, Recipe},
+    stored::Parts,
+};
+
+/// glibc serves requests of more than 32 MiB by a mapping of their own whatever came before, and gives that back to
+/// the system at once when it is freed. Smaller ones it learns to keep. So no less is reserved: pages that are never
+/// written cost address space only.
+const RESERVE: usize = 33 * 1024;
+
+/// The machine has not enough memory, or the settings are outside of what the implementation takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ComputeError;
+
+/// The memory in which Argon2 works, kept from one hash to the next.
+#[derive(Default)]
+pub(super) struct Memory(Vec<Block>);
+
+impl Memory {
+    fn blocks(&mut self, count: usize) -> Result<&mut [Block], ComputeError> {
+        if count > self.0.capacity() {
+            self.give_back();
+            self.0
+                .try_reserve_exact(count.max(RESERVE))
+                .map_err(|_| ComputeError)?;
+        }
+        if count > self.0.len() {
+            self.0.resize(count, Block::new());
+        }
+        Ok(&mut self.0[..count])
+    }
+
+    /// Bytes in use.
+    pub(super) fn size(&self) -> usize {
+        self.0.len() * Block::SIZE
+    }
+
+    /// Gives all of it back to the system.
+    pub(super) fn give_back(&mut self) {
+        self.0 = Vec::new();
+    }
+
+    /// Gives it back if it holds more than `usual` KiB.
+    pub(super) fn keep_at_most(&mut self, usual: u32) {
+        if self.0.len() > usize::try_from(usual).unwrap_or(usize::MAX) {
+            self.give_back();
+        }
+    }
+}
+
+/// The digest of `password`, as long as `digest`.
+pub(super) fn compute(
+    recipe: &Recipe,
+    password: &[u8],
+    salt: &[u8],
+    memory: &mut Memory,
+    digest: &mut [u8],
+) -> Result<(), ComputeError> {
+    match *recipe {
+        Recipe::Argon2 {
+            algorithm,
+            version,
+            memory: size,
+            passes,
+            lanes,
+        } => {
+            let params = Params::new(size, passes, lanes, None).map_err(|_| ComputeError)?;
+            let blocks = memory.blocks(params.block_count())?;
+            Argon2::new(algorithm, version, params)
+                .hash_password_into_with_memory(password, salt, digest, blocks)
+                .map_err(|_| ComputeError)
+        }
+        Recipe::Bcrypt { cost } => {
+            let salt = salt.try_into().map_err(|_| ComputeError)?;
+            // With a zero byte at the end where there is room for it, as all since $2a$ do.
+            let mut padded = Zeroizing::new([0u8; 72]);
+            let length = password.len().min(72);
+            padded[..length].copy_from_slice(&password[..length]);
+            let full = bcrypt::bcrypt(cost, salt, &padded[..(length + 1).min(72)]);
+            digest.copy_from_slice(full.get(..digest.len()).ok_or(ComputeError)?);
+            Ok(())
+        }
+        Recipe::Scrypt { log_n, r, p } => {
+            let params = scrypt::Params::new(log_n, r, p).map_err(|_| ComputeError)?;
+            scrypt::scrypt(password, salt, &params, digest).map_err(|_| ComputeError)
+        }
+        Recipe::Pbkdf2 {
+            prf: Prf::Sha256,
+            rounds,
+            ..
+        } => {
+            pbkdf2_hmac::<Sha256>(password, salt, rounds, digest);
+            Ok(())
+        }
+        Recipe::Pbkdf2 {
+            prf: Prf::Sha512,
+            rounds,
+            ..
+        } => {
+            pbkdf2_hmac::<Sha512>(password, salt, rounds, digest);
+            Ok(())
+        }
+    }
+}
+
+/// Whether the password is the one of the hash, in time that does not depend on the answer.
+pub(super) fn matches(parts: &Parts, password: &[u8], memory: &mut Memory) -> Result<bool, ComputeError> {
+    let wanted = parts.digest.get();
+    let mut buffer = Zeroizing::new([0u8; 64]);
+    let digest = &mut buffer[..wanted.len()];
+    compute(&parts.recipe, password, parts.salt.get(), memory, digest)?;
+    let equal: bool = digest.ct_eq(wanted).into();
+    Ok(equal & parts.recipe.takes(password))
+}

@@ -1,0 +1,370 @@
+use argon2::{Algorithm, Version};
+
+use super::{
+    Argon2Params,
+    params::{MOST_LANES, MOST_MEMORY, MOST_WORK},
+    stored::HashFormatError,
+};
+
+/// The highest cost of bcrypt: 2^15 rounds take one to two seconds.
+const MOST_BCRYPT: u32 = 15;
+/// The most N·r·p of scrypt, four times OWASP's setting.
+const MOST_SCRYPT_WORK: u64 = 1 << 22;
+/// The most rounds of PBKDF2, times blocks of output.
+const MOST_PBKDF2: u64 = 5_000_000;
+
+/// How a hash is computed: family and cost, all but salt and digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recipe {
+    Argon2 {
+        algorithm: Algorithm,
+        version: Version,
+        memory: u32,
+        passes: u32,
+        lanes: u32,
+    },
+    Bcrypt {
+        cost: u32,
+    },
+    Scrypt {
+        log_n: u8,
+        r: u32,
+        p: u32,
+    },
+    Pbkdf2 {
+        prf: Prf,
+        rounds: u32,
+        /// Length of the digest, bytes.
+        length: usize,
+    },
+}
+
+/// The hash inside PBKDF2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Prf {
+    Sha256,
+    Sha512,
+}
+
+/// What jobs of like pace have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    Argon2,
+    Bcrypt,
+    Scrypt,
+    Pbkdf2Sha256,
+    Pbkdf2Sha512,
+}
+
+impl Prf {
+    pub(super) const fn output(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        }
+    }
+}
+
+impl From<Argon2Params> for Recipe {
+    fn from(params: Argon2Params) -> Self {
+        Self::Argon2 {
+            algorithm: Algorithm::Argon2id,
+            version: Version::V0x13,
+            memory: params.memory(),
+            passes: params.passes(),
+            lanes: params.lanes(),
+        }
+    }
+}
+
+impl Recipe {
+    /// From [`StoredHash::kind`](super::StoredHash::kind): `$argon2id$v=19$m=19456,t=2,p=1`, `$2b$10`, ..
+    pub(super) fn parse(kind: &str) -> Result<Self, HashFormatError> {
+        let mut parts = kind.split('$');
+        let (Some(""), Some(family)) = (parts.next(), parts.next()) else {
+            return Err(HashFormatError::Unknown);
+        };
+        let rest: Vec<&str> = parts.collect();
+        match family {
+            "argon2id" => argon2(Algorithm::Argon2id, &rest),
+            "argon2i" => argon2(Algorithm::Argon2i, &rest),
+            "argon2d" => argon2(Algorithm::Argon2d, &rest),
+            "2a" | "2b" | "2y" => bcrypt(&rest),
+            "scrypt" => scrypt(&rest),
+            "pbkdf2-sha256" => pbkdf2(Prf::Sha256, &rest),
+            "pbkdf2-sha512" => pbkdf2(Prf::Sha512, &rest),
+            _ => Err(HashFormatError::Unknown),
+        }
+    }
+
+    /// What jobs of like pace have in common.
+    pub(super) const fn family(&self) -> Family {
+        match self {
+            Self::Argon2 { .. } => Family::Argon2,
+            Self::Bcrypt { .. } => Family::Bcrypt,
+            Self::Scrypt { .. } => Family::Scrypt,
+            Self::Pbkdf2 { prf: Prf::Sha256, .. } => Family::Pbkdf2Sha256,
+            Self::Pbkdf2 { prf: Prf::Sha512, .. } => Family::Pbkdf2Sha512,
+        }
+    }
+
+    /// How much is to be done, in units of the family.
+    pub(super) fn work(&self) -> u64 {
+        match *self {
+            Self::Argon2 { memory, passes, .. } => u64::from(memory) * u64::from(passes),
+            Self::Bcrypt { cost } => 1 << cost,
+            Self::Scrypt { log_n, r, p } => scrypt_work(log_n, r, p),
+            Self::Pbkdf2 { prf, rounds, length } => pbkdf2_work(prf, rounds, length),
+        }
+    }
+
+    /// The digest's length, bytes, unless a stored hash has another.
+    pub(super) const fn digest_length(&self) -> usize {
+        match self {
+            Self::Argon2 { .. } | Self::Scrypt { .. } => 32,
+            Self::Bcrypt { .. } => 23,
+            Self::Pbkdf2 { length, .. } => *length,
+        }
+    }
+
+    /// Whether the recipe can tell this password from all others. Bcrypt reads 72 bytes and not a byte more, and
+    /// takes a zero byte as the end.
+    pub(super) fn takes(&self, password: &[u8]) -> bool {
+        match self {
+            Self::Bcrypt { .. } => password.len() <= 72 && !password.contains(&0),
+            _ => true,
+        }
+    }
+
+    /// Whether what we make is stronger or of another family.
+    pub(super) fn outdated(&self, params: Argon2Params) -> bool {
+        match *self {
+            Self::Argon2 {
+                algorithm: Algorithm::Argon2id,
+                version: Version::V0x13,
+                memory,
+                passes,
+                ..
+            } => memory < params.memory() || passes < params.passes(),
+            _ => true,
+        }
+    }
+}
+
+/// A decimal number as PHC strings have it: no sign, no zeros in front.
+fn number(text: &str) -> Option<u32> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if plain { text.parse().ok() } else { None }
+}
+
+/// The numbers of `a=1,b=2` in the order of `names`, nothing beside them.
+fn numbers<const N: usize>(text: &str, names: [&str; N]) -> Option<[u32; N]> {
+    let mut pairs = text.split(',');
+    let mut found = [0; N];
+    for (value, name) in found.iter_mut().zip(names) {
+        let (key, digits) = pairs.next()?.split_once('=')?;
+        if key != name {
+            return None;
+        }
+        *value = number(digits)?;
+    }
+    pairs.next().is_none().then_some(found)
+}
+
+fn argon2(algorithm: Algorithm, rest: &[&str]) -> Result<Recipe, HashFormatError> {
+    const FORM: HashFormatError =
+        HashFormatError::Malformed("argon2", "$argon2id$v=19$m=..,t=..,p=..$salt$digest");
+    let (version, settings) = match rest {
+        ["v=19", settings] => (Version::V0x13, settings),
+        // Version 16 is what was meant before the field existed.
+        ["v=16", settings] | [settings] => (Version::V0x10, settings),
+        _ => return Err(FORM),
+    };
+    let [memory, passes, lanes] = numbers(settings, ["m", "t", "p"]).ok_or(FORM)?;
+    if passes == 0 || lanes == 0 || u64::from(memory) < 8 * u64::from(lanes) {
+        return Err(FORM);
+    }
+    if memory > MOST_MEMORY || lanes > MOST_LANES || u64::from(memory) * u64::from(passes) > MOST_WORK {
+        return Err(HashFormatError::Costly(
+            "argon2",
+            "m=262144 (256 MiB), m times t 1048576, p=16",
+        ));
+    }
+    Ok(Recipe::Argon2 {
+        algorithm,
+        version,
+        memory,
+        passes,
+        lanes,
+    })
+}
+
+fn bcrypt(rest: &[&str]) -> Result<Recipe, HashFormatError> {
+    let [cost] = rest else {
+        return Err(BCRYPT_FORM);
+    };
+    // Two digits, `04` to `31`.
+    if cost.len() != 2 || !cost.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(BCRYPT_FORM);
+    }
+    match cost.parse() {
+        Ok(cost @ 4..=MOST_BCRYPT) => Ok(Recipe::Bcrypt { cost }),
+        Ok(16..=31) => Err(HashFormatError::Costly("bcrypt", "cost 15")),
+        _ => Err(BCRYPT_FORM),
+    }
+}
+
+pub(super) const BCRYPT_FORM: HashFormatError =
+    HashFormatError::Malformed("bcrypt", "$2b$10$ and 53 characters of salt and digest");
+
+fn scrypt_work(log_n: u8, r: u32, p: u32) -> u64 {
+    u64::from(r)
+        .saturating_mul(u64::from(p))
+        .saturating_mul(1u64.checked_shl(u32::from(log_n)).unwrap_or(u64::MAX))
+}
+
+fn scrypt(rest: &[&str]) -> Result<Recipe, HashFormatError> {
+    const FORM: HashFormatError = HashFormatError::Malformed("scrypt", "$scrypt$ln=..,r=..,p=..$salt$digest");
+    let [settings] = rest else {
+        return Err(FORM);
+    };
+    let [log_n, r, p] = numbers(settings, ["ln", "r", "p"]).ok_or(FORM)?;
+    let log_n = u8::try_from(log_n).map_err(|_| FORM)?;
+    if log_n == 0 || r == 0 || p == 0 {
+        return Err(FORM);
+    }
+    let memory = scrypt_work(log_n, r, 1).saturating_mul(128);
+    if memory > u64::from(MOST_MEMORY) * 1024 || p > MOST_LANES || scrypt_work(log_n, r, p) > MOST_SCRYPT_WORK
+    {
+        return Err(HashFormatError::Costly(
+            "scrypt",
+            "256 MiB (128 times N times r), N times r times p 4194304, p=16",
+        ));
+    }
+    Ok(Recipe::Scrypt { log_n, r, p })
+}
+
+fn pbkdf2_work(prf: Prf, rounds: u32, length: usize) -> u64 {
+    u64::from(rounds) * length.div_ceil(prf.output()) as u64
+}
+
+/// PHC (`i=600000` or `i=600000,l=32`), and the form of passlib, which has the bare number of rounds.
+fn pbkdf2(prf: Prf, rest: &[&str]) -> Result<Recipe, HashFormatError> {
+    const FORM: HashFormatError =
+        HashFormatError::Malformed("pbkdf2", "$pbkdf2-sha256$i=..,l=..$salt$digest");
+    let [settings] = rest else {
+        return Err(FORM);
+    };
+    let own = u32::try_from(prf.output()).unwrap_or(u32::MAX);
+    let [rounds, length] = numbers(settings, ["i", "l"])
+        .or_else(|| numbers(settings, ["i"]).map(|[rounds]| [rounds, own]))
+        .or_else(|| number(settings).map(|rounds| [rounds, own]))
+        .ok_or(FORM)?;
+    let length = usize::try_from(length).map_err(|_| FORM)?;
+    if rounds == 0 || !(16..=64).contains(&length) {
+        return Err(FORM);
+    }
+    pbkdf2_recipe(prf, rounds, length)
+}
+
+/// With a digest of `length` bytes, if that is not too much work.
+pub(super) fn pbkdf2_recipe(prf: Prf, rounds: u32, length: usize) -> Result<Recipe, HashFormatError> {
+    if pbkdf2_work(prf, rounds, length) > MOST_PBKDF2 {
+        return Err(HashFormatError::Costly(
+            "pbkdf2",
+            "5000000 rounds, each block of output counted",
+        ));
+    }
+    Ok(Recipe::Pbkdf2 { prf, rounds, length })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn kinds_and_their_work() {
+        let work = |kind| Recipe::parse(kind).unwrap().work();
+        assert_eq!(work("$argon2id$v=19$m=19456,t=2,p=1"), 38_912);
+        assert_eq!(work("$argon2i$m=512,t=3,p=4"), 1_536);
+        assert_eq!(work("$2y$12"), 4_096);
+        assert_eq!(work("$scrypt$ln=17,r=8,p=1"), 1 << 20);
+        assert_eq!(work("$pbkdf2-sha256$i=600000,l=32"), 600_000);
+        assert_eq!(work("$pbkdf2-sha256$i=600000,l=64"), 1_200_000);
+        assert_eq!(work("$pbkdf2-sha512$210000"), 210_000);
+        assert_eq!(
+            Recipe::parse(&format!("$argon2id$v=19${}", Argon2Params::default())),
+            Ok(Argon2Params::default().into())
+        );
+    }
+
+    #[test]
+    fn what_costs_too_much_is_refused() {
+        for kind in [
+            "$argon2id$v=19$m=262145,t=1,p=1",
+            "$argon2id$v=19$m=262144,t=5,p=1",
+            "$argon2id$v=19$m=65536,t=4294967295,p=1",
+            "$argon2id$v=19$m=19456,t=2,p=17",
+            "$2b$16",
+            "$scrypt$ln=22,r=8,p=1",
+            "$scrypt$ln=255,r=4294967295,p=4294967295",
+            "$scrypt$ln=17,r=8,p=5",
+            "$scrypt$ln=1,r=1,p=17",
+            "$pbkdf2-sha256$i=5000001",
+            "$pbkdf2-sha256$i=2500001,l=64",
+        ] {
+            assert!(
+                matches!(Recipe::parse(kind), Err(HashFormatError::Costly(..))),
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        for kind in [
+            "",
+            "argon2id",
+            "$argon2id",
+            "$argon2id$v=19",
+            "$argon2id$v=18$m=19456,t=2,p=1",
+            "$argon2id$v=19$t=2,m=19456,p=1",
+            "$argon2id$v=19$m=19456,t=2,p=1,data=AAAA",
+            "$argon2id$v=19$m=019456,t=2,p=1",
+            "$argon2id$v=19$m=+19456,t=2,p=1",
+            "$argon2id$v=19$m=,t=2,p=1",
+            "$argon2id$v=19$m=19456,t=0,p=1",
+            "$argon2id$v=19$m=15,t=1,p=2",
+            "$2b$3",
+            "$2b$03",
+            "$2b$32",
+            "$scrypt$ln=0,r=8,p=1",
+            "$scrypt$ln=17,r=0,p=1",
+            "$pbkdf2-sha256$i=0",
+            "$pbkdf2-sha256$i=1000,l=8",
+            "$pbkdf2-sha256$i=1000,l=65",
+        ] {
+            assert!(
+                matches!(
+                    Recipe::parse(kind),
+                    Err(HashFormatError::Malformed(..) | HashFormatError::Unknown)
+                ),
+                "{kind}"
+            );
+        }
+        for kind in ["$2x$10", "$1", "$6$rounds=5000", "$pbkdf2$i=1000", "$sha1", "md5"] {
+            assert_eq!(Recipe::parse(kind), Err(HashFormatError::Unknown), "{kind}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_or_passes_the_bounds(kind in "\\$(argon2id|2b|scrypt|pbkdf2-sha512)(\\$[vmtplnri=,0-9]{0,24}){0,3}") {
+            if let Ok(recipe) = Recipe::parse(&kind) {
+                prop_assert!(recipe.work() <= MOST_PBKDF2);
+            }
+        }
+    }
+}
