@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod authority;
 pub mod clock;
 pub mod device;
 pub mod id;

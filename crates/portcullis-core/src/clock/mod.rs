@@ -3,6 +3,7 @@
 use std::{
     fmt,
     ops::{Add, Sub},
+    str::FromStr,
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,
 };
@@ -84,6 +85,26 @@ impl fmt::Display for Timestamp {
             Some(text) => f.write_str(&text),
             None => write!(f, "{}ms", self.0),
         }
+    }
+}
+
+/// Not a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a time looks like 2026-01-31T12:00:00Z (RFC 3339)")]
+pub struct TimestampError;
+
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    /// From RFC 3339.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+        let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError)?;
+        Ok(Self(
+            time.unix_timestamp()
+                .saturating_mul(1000)
+                .saturating_add(time.millisecond().into()),
+        ))
     }
 }
 

@@ -1,0 +1,160 @@
+use std::sync::Arc;
+
+use super::{AccountError, Authority, Caller, TokenPair, TryLater};
+use crate::{
+    access::Principal,
+    audit::kind,
+    id::UserId,
+    password::{
+        Password,
+        pool::{JobClass, Target},
+    },
+    store::{AttemptKey, Credentials, KeptSession, SetPassword, UserActError, UserUpdate},
+    user::{DisplayName, Email, User},
+};
+
+/// What a user changes of themselves.
+pub struct ProfileChange {
+    /// New name.
+    pub name: Option<DisplayName>,
+    /// New email.
+    pub email: Option<Email>,
+    /// The password, which a new email needs.
+    pub password: Option<Password>,
+}
+
+impl Authority {
+    /// The caller's profile; none when the account was deleted this moment.
+    pub async fn me(&self, principal: &Principal) -> Result<Option<Arc<User>>, TryLater> {
+        Ok(self.profiles.get(&self.store, principal.user).await?)
+    }
+
+    /// Changes name or email. A new email needs the password: a stolen access token alone must not take the account
+    /// over.
+    pub async fn change_profile(
+        &self,
+        caller: &Caller,
+        principal: &Principal,
+        change: ProfileChange,
+    ) -> Result<User, AccountError> {
+        let session_epoch = match &change.email {
+            Some(_) => {
+                let password = change.password.ok_or(AccountError::WrongPassword)?;
+                Some(self.confirm(caller, principal, password).await?.session_epoch)
+            }
+            None => None,
+        };
+        let context = self.context(caller);
+        let update = UserUpdate {
+            name: change.name,
+            email: change.email,
+            session_epoch,
+            ..UserUpdate::default()
+        };
+        let result = self.store.update_user(&context, principal.user, update).await;
+        Ok(self.settle(&context, result)?.user)
+    }
+
+    /// Changes the password: every earlier access token is void, all other sessions end, this one goes on with a new
+    /// pair.
+    pub async fn change_password(
+        &self,
+        caller: &Caller,
+        principal: &Principal,
+        current: Password,
+        new: Password,
+    ) -> Result<TokenPair, AccountError> {
+        let found = self.confirm(caller, principal, current).await?;
+        self.check_password(&new, &found.email, &found.name)
+            .map_err(AccountError::Password)?;
+        let hash = self.hash(JobClass::Reserved, new).await?;
+        let context = self.context(caller);
+        let act = SetPassword {
+            user: principal.user,
+            password: hash,
+            session_epoch: Some(found.session_epoch),
+            keep: Some(KeptSession {
+                session: principal.session,
+                sealed_salt: self.session_keys.seal_salt(principal.session, &*self.rng),
+                idle_expires_at: context.now + self.config.sessions.idle,
+            }),
+            event: kind::PASSWORD_CHANGED,
+        };
+        let opened = self
+            .store
+            .set_password(&context, act)
+            .await
+            .map_err(|error| self.failed(&context, error))?;
+        Ok(self.opened(&opened)?)
+    }
+
+    /// Deletes the caller's account.
+    pub async fn delete_account(
+        &self,
+        caller: &Caller,
+        principal: &Principal,
+        password: Password,
+    ) -> Result<(), AccountError> {
+        self.confirm(caller, principal, password).await?;
+        let context = self.context(caller);
+        let result = self.store.delete_user(&context, principal.user).await;
+        self.settle(&context, result)?;
+        Ok(())
+    }
+
+    /// Checks the caller's password. Guesses are limited and counted against the session, not the account: whoever
+    /// stole an access token must not lock the owner out.
+    async fn confirm(
+        &self,
+        caller: &Caller,
+        principal: &Principal,
+        password: Password,
+    ) -> Result<Credentials, AccountError> {
+        self.limit(
+            &self.rules.password,
+            caller,
+            Some(principal.user.uuid().as_bytes()),
+        )?;
+        let found = self
+            .store
+            .credentials(principal.user)
+            .await
+            .map_err(TryLater::from)?;
+        let Some(found) = found else {
+            return Err(AccountError::Act(UserActError::NotFound));
+        };
+        let permit = self.pool.admit(JobClass::Reserved).map_err(TryLater::from)?;
+        let attempts = AttemptKey(*principal.session.uuid().as_bytes());
+        let count = self
+            .store
+            .count_attempt(&attempts, self.clock.now())
+            .await
+            .map_err(TryLater::from)?;
+        let target = match found.password.clone() {
+            Some(hash) => Target::Stored(hash),
+            None => Target::Dummy {
+                identifier: found.email.key().as_str().to_owned(),
+            },
+        };
+        match permit.verify(password, target).await {
+            Ok(verdict) if verdict.matches && count <= self.config.max_failures => {
+                // Taken back rather than cleared: earlier wrong guesses of this session still count.
+                self.store
+                    .refund_attempt(&attempts)
+                    .await
+                    .map_err(TryLater::from)?;
+                Ok(found)
+            }
+            Ok(_) => Err(AccountError::WrongPassword),
+            Err(error) => {
+                let _ = self.store.refund_attempt(&attempts).await;
+                Err(AccountError::TryLater(error.into()))
+            }
+        }
+    }
+
+    /// A user by identifier, as an administrator sees them.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>, TryLater> {
+        Ok(self.store.user(id).await?.map(|standing| standing.user))
+    }
+}

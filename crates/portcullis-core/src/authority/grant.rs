@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use super::{Authority, TryLater};
+use crate::{
+    access::{Principal, Scope},
+    device::DeviceToken,
+    id::{DeviceId, TokenId},
+    session::{RefreshToken, StoredSession},
+    store::StoreError,
+    token::{AccessClaims, AccessToken},
+    user::Standing,
+};
+
+/// What a login, a registration, a refresh and a new password give.
+pub struct TokenPair {
+    /// Access token (RFC 9068).
+    pub access: AccessToken,
+    /// Refresh token: to be used once.
+    pub refresh: RefreshToken,
+    /// For how long the access token is valid.
+    pub expires_in: Duration,
+    /// Scopes of the access token.
+    pub scopes: Vec<Scope>,
+    /// Tells this device apart from strangers at the next login.
+    pub device: DeviceToken,
+}
+
+impl Authority {
+    /// The tokens of a session.
+    pub(super) fn grant(&self, standing: &Standing, session: &StoredSession) -> Result<TokenPair, TryLater> {
+        let now = self.clock.now();
+        let (scopes, roles) = standing.narrowed(session.narrowed.as_deref());
+        let principal = Principal {
+            user: standing.user.id,
+            session: session.id,
+            token: TokenId::generate(now, &*self.rng),
+            issued_at: now,
+            expires_at: now + self.config.access_ttl,
+            narrowed: session.narrowed.is_some(),
+            scopes,
+            roles,
+            token_epoch: standing.token_epoch,
+            session_epoch: session.session_epoch,
+            roles_epoch: standing.roles_epoch,
+        };
+        let claims = AccessClaims {
+            issuer: &self.config.issuer,
+            audience: &self.config.audience,
+            client_id: &self.config.client_id,
+            principal: &principal,
+        };
+        let access = self
+            .signer
+            .sign(&claims)
+            .map_err(|error| TryLater::Unavailable(error.to_string()))?;
+        let refresh = RefreshToken::issue(session, &self.session_keys)
+            .map_err(|error| StoreError::Corrupt(format!("session {}: {error}", session.id)))?;
+        // The device is named after the session: nothing more is stored, and a refresh gives the same one.
+        let device = self
+            .devices
+            .issue(standing.user.id, DeviceId::from_uuid(session.id.uuid()), now);
+        Ok(TokenPair {
+            access,
+            refresh,
+            expires_in: self.config.access_ttl,
+            scopes: principal.scopes,
+            device,
+        })
+    }
+}

@@ -1,0 +1,185 @@
+use serde_json::json;
+
+use super::{Authority, Caller, LoginError, TokenPair, TryLater};
+use crate::{
+    access::Scope,
+    audit::{Actor, AuditEvent, kind},
+    device::KnownDevice,
+    id::{AuditId, UserId},
+    password::{
+        Password, StoredHash,
+        pool::{JobClass, Permit, Target},
+    },
+    store::{AttemptKey, Credentials, OpenSession, OpenSessionError},
+    user::{EmailKey, UserStatus},
+};
+
+/// A login by password.
+pub struct LoginRequest {
+    /// What was typed where the email is asked for.
+    pub identifier: String,
+    /// The password.
+    pub password: Password,
+    /// Scopes to narrow the session to; none asks for all.
+    pub scopes: Option<Vec<Scope>>,
+    /// The device token of an earlier login.
+    pub device: Option<String>,
+}
+
+/// What became of an attempt.
+struct Verdict {
+    matches: bool,
+    upgrade: Option<StoredHash>,
+}
+
+impl Authority {
+    /// Logs a user in.
+    ///
+    /// Unknown, disabled, password-less, locked and wrong-password attempts take the same way: one read, one counted
+    /// attempt, one hash of the same kind, one answer (design section 6).
+    pub async fn login(&self, caller: &Caller, request: LoginRequest) -> Result<TokenPair, LoginError> {
+        let LoginRequest {
+            identifier,
+            password,
+            scopes,
+            device,
+        } = request;
+        let email = EmailKey::of(&identifier);
+        let device = device.and_then(|token| self.devices.read(&token, self.clock.now()));
+        match &device {
+            Some(device) => self.limit(&self.rules.login, caller, Some(&device.attempt_key().0))?,
+            None => self.limit(&self.rules.login, caller, Some(email.as_str().as_bytes()))?,
+        }
+
+        let found = self
+            .store
+            .credentials_by_email(&email)
+            .await
+            .map_err(TryLater::from)?;
+        let device = self.own_device(device, found.as_ref(), &email, caller)?;
+        let class = match device {
+            Some(_) => JobClass::Reserved,
+            None => JobClass::General {
+                address: caller.address,
+            },
+        };
+        let permit = self.pool.admit(class).map_err(TryLater::from)?;
+        let attempts = match (&device, &found) {
+            (Some(device), _) => device.attempt_key(),
+            (None, Some(found)) => AttemptKey::user(found.user),
+            (None, None) => self.unknown.key(&email),
+        };
+        let count = self
+            .store
+            .count_attempt(&attempts, self.clock.now())
+            .await
+            .map_err(TryLater::from)?;
+
+        let target = match found.as_ref().and_then(|found| found.password.clone()) {
+            Some(hash) => Target::Stored(hash),
+            None => Target::Dummy {
+                identifier: email.as_str().to_owned(),
+            },
+        };
+        let verdict = match self.verify(permit, password, target).await {
+            Ok(verdict) => verdict,
+            Err(later) => {
+                // It was never evaluated, so it must not count; if this fails too, one attempt too many is counted.
+                let _ = self.store.refund_attempt(&attempts).await;
+                return Err(later.into());
+            }
+        };
+
+        let locked = count > self.config.max_failures;
+        let user = found.as_ref().map(|found| found.user);
+        let Some(found) =
+            found.filter(|found| verdict.matches && found.status == UserStatus::Active && !locked)
+        else {
+            self.login_failed(caller, &identifier, user, locked);
+            return Err(LoginError::Invalid);
+        };
+        self.admit(caller, found, attempts, verdict, scopes).await
+    }
+
+    /// The presented device, if it is one of this account's. Somebody else's counts as none, and then the account's
+    /// own limit applies after all: devices of an attacker's account must not open another bucket on the victim's.
+    fn own_device(
+        &self,
+        device: Option<KnownDevice>,
+        found: Option<&Credentials>,
+        email: &EmailKey,
+        caller: &Caller,
+    ) -> Result<Option<KnownDevice>, TryLater> {
+        match device {
+            Some(device) if found.is_some_and(|found| found.user == device.user) => Ok(Some(device)),
+            Some(_) => {
+                self.limit(&self.rules.login, caller, Some(email.as_str().as_bytes()))?;
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn verify(&self, permit: Permit, password: Password, target: Target) -> Result<Verdict, TryLater> {
+        let checked = permit.verify(password.clone(), target).await?;
+        if let Some(problem) = &checked.problem {
+            tracing::error!(%problem, "hash.unreadable");
+        }
+        // A hash that cannot be upgraded now is upgraded at the next login.
+        let upgrade =
+            if checked.rehash && checked.matches { checked.permit.hash(password).await.ok() } else { None };
+        Ok(Verdict {
+            matches: checked.matches,
+            upgrade,
+        })
+    }
+
+    async fn admit(
+        &self,
+        caller: &Caller,
+        found: Credentials,
+        attempts: AttemptKey,
+        verdict: Verdict,
+        scopes: Option<Vec<Scope>>,
+    ) -> Result<TokenPair, LoginError> {
+        if let Some(wanted) = &scopes {
+            let standing = self.store.user(found.user).await.map_err(TryLater::from)?;
+            let granted = standing.is_some_and(|standing| !standing.narrowed(Some(wanted)).0.is_empty());
+            if !granted {
+                return Err(LoginError::Scope);
+            }
+        }
+        let context = self.context_as(caller, found.user);
+        let act = OpenSession {
+            user: found.user,
+            session_epoch: found.session_epoch,
+            session: self.new_session(caller, scopes),
+            clear: vec![attempts],
+            upgrade: found.password.zip(verdict.upgrade),
+        };
+        let opened = self.store.open_session(&context, act).await.map_err(|error| {
+            match self.failed(&context, error) {
+                OpenSessionError::Refused => LoginError::Invalid,
+                OpenSessionError::Store(error) => LoginError::TryLater(error.into()),
+            }
+        })?;
+        Ok(self.opened(&opened)?)
+    }
+
+    /// Notes a failed login for the audit log. Unknown identifiers appear as a keyed hash only: people type passwords
+    /// there.
+    fn login_failed(&self, caller: &Caller, identifier: &str, user: Option<UserId>, locked: bool) {
+        let now = self.clock.now();
+        let hash = self.unknown.audit_hash(identifier);
+        self.audit.note(AuditEvent {
+            id: AuditId::generate(now, &*self.rng),
+            at: now,
+            kind: kind::LOGIN_FAILED.to_owned(),
+            actor: Actor::Anonymous,
+            subject: user,
+            address: caller.address,
+            request_id: caller.request_id.clone(),
+            detail: json!({ "identifier": user.is_none().then_some(hash), "locked": locked }),
+        });
+    }
+}

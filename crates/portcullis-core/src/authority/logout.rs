@@ -1,0 +1,70 @@
+use super::{Authority, Caller, RefreshError, TryLater};
+use crate::{
+    access::Principal,
+    id::UserId,
+    session::{EndReason, PresentedRefresh},
+};
+
+impl Authority {
+    /// Ends the caller's session.
+    pub async fn logout(&self, caller: &Caller, principal: &Principal) -> Result<(), TryLater> {
+        let context = self.context(caller);
+        let result = self
+            .store
+            .end_session(
+                &context,
+                principal.session,
+                Some(principal.user),
+                EndReason::Logout,
+            )
+            .await;
+        self.settle(&context, result)?;
+        Ok(())
+    }
+
+    /// Ends the session of a refresh token, spent or not: whoever holds one may end what it belongs to.
+    pub async fn logout_by_refresh_token(&self, caller: &Caller, token: &str) -> Result<(), RefreshError> {
+        let Ok(presented) = PresentedRefresh::read(token, &self.session_keys) else {
+            self.limit(&self.rules.refresh, caller, None)?;
+            return Err(RefreshError::Invalid);
+        };
+        self.limit(
+            &self.rules.refresh,
+            caller,
+            Some(presented.session.uuid().as_bytes()),
+        )?;
+        let session = self
+            .store
+            .session(presented.session)
+            .await
+            .map_err(TryLater::from)?;
+        let Some(session) = session.filter(|session| self.session_keys.proves(&presented, session)) else {
+            return Err(RefreshError::Invalid);
+        };
+        let context = self.context_as(caller, session.user);
+        let result = self
+            .store
+            .end_session(&context, session.id, Some(session.user), EndReason::Logout)
+            .await;
+        self.settle(&context, result).map_err(TryLater::from)?;
+        Ok(())
+    }
+
+    /// Ends all sessions of the caller.
+    pub async fn logout_everywhere(&self, caller: &Caller, principal: &Principal) -> Result<(), TryLater> {
+        self.end_all(caller, principal.user, EndReason::LogoutAll).await?;
+        Ok(())
+    }
+
+    /// Ends all sessions of a user; gives how many there were, none without such a user.
+    pub async fn end_all(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        reason: EndReason,
+    ) -> Result<Option<u64>, TryLater> {
+        let context = self.context(caller);
+        let result = self.store.end_all_sessions(&context, user, reason).await;
+        Ok(self.settle(&context, result)?)
+    }
+}

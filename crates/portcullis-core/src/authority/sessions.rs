@@ -1,0 +1,28 @@
+use super::{Authority, Caller, TryLater};
+use crate::{
+    access::Principal,
+    id::SessionId,
+    session::{EndReason, SessionSummary},
+};
+
+impl Authority {
+    /// The caller's sessions, newest first.
+    pub async fn my_sessions(&self, principal: &Principal) -> Result<Vec<SessionSummary>, TryLater> {
+        Ok(self.store.sessions(principal.user, self.clock.now()).await?)
+    }
+
+    /// Ends one of the caller's sessions; false when there is none of that identifier.
+    pub async fn end_my_session(
+        &self,
+        caller: &Caller,
+        principal: &Principal,
+        session: SessionId,
+    ) -> Result<bool, TryLater> {
+        let context = self.context(caller);
+        let result = self
+            .store
+            .end_session(&context, session, Some(principal.user), EndReason::Ended)
+            .await;
+        Ok(self.settle(&context, result)?)
+    }
+}
