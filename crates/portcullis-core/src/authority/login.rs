@@ -126,8 +126,11 @@ impl Authority {
             tracing::error!(%problem, "hash.unreadable");
         }
         // A hash that cannot be upgraded now is upgraded at the next login.
-        let upgrade =
-            if checked.rehash && checked.matches { checked.permit.hash(password).await.ok() } else { None };
+        let upgrade = if checked.rehash && checked.matches {
+            checked.permit.hash(password).await.ok()
+        } else {
+            None
+        };
         Ok(Verdict {
             matches: checked.matches,
             upgrade,

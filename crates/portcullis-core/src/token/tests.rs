@@ -71,6 +71,6 @@ fn every_algorithm_round_trips() {
         let ring = Arc::new(KeyRing::new(RingSnapshot::signing(key(algorithm), &[])));
         let principal = principal();
         let verified = verifier(&ring).verify(&token(&ring, &principal), now()).unwrap();
-        assert_eq!(verified.principal, principal, "{algorithm}");
+        assert_eq!(*verified.principal, principal, "{algorithm}");
     }
 }

@@ -38,7 +38,7 @@ pub struct VerifierConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedToken {
     /// Who is calling.
-    pub principal: Principal,
+    pub principal: Arc<Principal>,
     /// The key that signed it.
     pub kid: Arc<str>,
 }
@@ -157,7 +157,7 @@ impl Verifier {
         claims.is_for(&self.config.audience)?;
         Ok(Remembered {
             token: Arc::new(VerifiedToken {
-                principal: claims.principal()?,
+                principal: Arc::new(claims.principal()?),
                 kid: Arc::clone(key.kid()),
             }),
             period,
