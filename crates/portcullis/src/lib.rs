@@ -1,7 +1,5 @@
 //! Authentication and authorization for axum: each route's signature says who may call it.
 
-#![warn(missing_debug_implementations)]
-
 #[allow(
     unused_extern_crates,
     reason = "what the macros write says `::portcullis`, also in here"
@@ -9,8 +7,11 @@
 extern crate self as portcullis;
 
 pub mod access;
+pub mod gate;
 pub mod input;
 pub mod problem;
 pub mod provider;
+pub mod routing;
 
 pub use portcullis_core as core;
+pub use portcullis_macros::{roles, routes, scopes};

@@ -8,6 +8,6 @@ mod requirement;
 pub use self::{
     graph::{GraphError, Role, RoleGraph},
     name::{AccessNameError, RoleName, Scope},
-    principal::Principal,
+    principal::{Holder, Principal},
     requirement::{Denial, Requirement},
 };

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::{RoleName, Scope};
 use crate::{
     clock::Timestamp,
@@ -43,5 +45,33 @@ impl Principal {
     #[must_use]
     pub fn has_scope(&self, name: &str) -> bool {
         self.scopes.iter().any(|scope| scope.as_str() == name)
+    }
+}
+
+/// Who can hold roles and scopes: a [`Principal`], or an application's own user type.
+pub trait Holder {
+    /// Whether the role is held, by itself or implied.
+    fn has_role(&self, name: &str) -> bool;
+    /// Whether the scope is held.
+    fn has_scope(&self, name: &str) -> bool;
+}
+
+impl Holder for Principal {
+    fn has_role(&self, name: &str) -> bool {
+        Self::has_role(self, name)
+    }
+
+    fn has_scope(&self, name: &str) -> bool {
+        Self::has_scope(self, name)
+    }
+}
+
+impl<T: Holder + ?Sized> Holder for Arc<T> {
+    fn has_role(&self, name: &str) -> bool {
+        T::has_role(self, name)
+    }
+
+    fn has_scope(&self, name: &str) -> bool {
+        T::has_scope(self, name)
     }
 }

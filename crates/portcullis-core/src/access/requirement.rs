@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::Principal;
+use super::Holder;
 
 /// What a route demands of its caller. This one value is enforced, printed and documented.
 ///
@@ -47,24 +47,24 @@ impl Requirement {
         }
     }
 
-    /// Whether `principal` meets the requirement.
+    /// Whether `holder` meets the requirement.
     #[must_use]
-    pub fn met_by(&self, principal: &Principal) -> bool {
+    pub fn met_by(&self, holder: &(impl Holder + ?Sized)) -> bool {
         match self {
             Self::Public | Self::Authenticated => true,
-            Self::Role(name) => principal.has_role(name),
-            Self::Scope(name) => principal.has_scope(name),
-            Self::AnyOf(parts) => parts.iter().any(|part| part.met_by(principal)),
-            Self::AllOf(parts) => parts.iter().all(|part| part.met_by(principal)),
+            Self::Role(name) => holder.has_role(name),
+            Self::Scope(name) => holder.has_scope(name),
+            Self::AnyOf(parts) => parts.iter().any(|part| part.met_by(holder)),
+            Self::AllOf(parts) => parts.iter().all(|part| part.met_by(holder)),
         }
     }
 
-    /// The requirement or what `principal` lacks.
+    /// The requirement or what `holder` lacks.
     ///
     /// # Errors
-    /// When the principal does not meet it.
-    pub fn check(&self, principal: &Principal) -> Result<(), Denial> {
-        if self.met_by(principal) {
+    /// When the holder does not meet it.
+    pub fn check(&self, holder: &(impl Holder + ?Sized)) -> Result<(), Denial> {
+        if self.met_by(holder) {
             Ok(())
         } else {
             Err(self.denial())

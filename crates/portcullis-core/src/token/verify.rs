@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
@@ -9,7 +9,7 @@ use super::{
     compact::{Compact, MAX_TOKEN},
 };
 use crate::{
-    access::Principal,
+    access::{Holder, Principal},
     clock::Timestamp,
     key::{KeyRing, RingSnapshot},
 };
@@ -41,6 +41,24 @@ pub struct VerifiedToken {
     pub principal: Arc<Principal>,
     /// The key that signed it.
     pub kid: Arc<str>,
+}
+
+impl Deref for VerifiedToken {
+    type Target = Principal;
+
+    fn deref(&self) -> &Principal {
+        &self.principal
+    }
+}
+
+impl Holder for VerifiedToken {
+    fn has_role(&self, name: &str) -> bool {
+        self.principal.has_role(name)
+    }
+
+    fn has_scope(&self, name: &str) -> bool {
+        self.principal.has_scope(name)
+    }
 }
 
 struct Remembered {

@@ -5,7 +5,6 @@ use super::{Body, Check, Form, Json, Place, Query, Validate};
 use crate::problem::Problem;
 
 /// What `E` carries, after [`Validate`]: `Valid<Json<Register>>`, `Valid<Body<Login>>`, `Valid<Query<Page>>`.
-#[expect(missing_debug_implementations, reason = "may hold a password")]
 pub struct Valid<E: Carrier>(pub <E::Content as Validate>::Valid);
 
 /// [`Json`], [`Form`], [`Body`], [`Query`]: what can stand inside [`Valid`].

@@ -21,6 +21,7 @@ use std::{borrow::Cow, error::Error, fmt, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use portcullis_core::limit::Decision;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -100,11 +101,11 @@ impl Problem {
 
     /// 429 with `Retry-After` and the RateLimit fields.
     #[must_use]
-    pub fn too_many_requests(limit: &RateLimit) -> Self {
+    pub fn too_many_requests(limit: Decision) -> Self {
         let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS)
             .detail("Too many requests: wait for the seconds in `Retry-After`.")
-            .retry_after(limit.reset);
-        limit.write(&mut problem.0.headers);
+            .retry_after(limit.retry_after.unwrap_or(limit.reset_after));
+        RateLimit(limit).write(&mut problem.0.headers);
         problem
     }
 

@@ -1,45 +1,23 @@
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 use axum::response::{IntoResponseParts, ResponseParts};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use portcullis_core::limit::Decision;
 
-use super::ceil_seconds;
-
-/// How much of a limit is left, for the `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers-11). Part of any
-/// answer: `(limit, Json(body))`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimit {
-    /// Name of the limit: letters, digits, `-` and `_`.
-    pub name: &'static str,
-    /// Requests in one window.
-    pub quota: u64,
-    /// Length of the window.
-    pub window: Duration,
-    /// Requests left now.
-    pub remaining: u64,
-    /// When there will be more.
-    pub reset: Duration,
-}
+/// The `RateLimit` fields of a [`Decision`], for any answer: `(RateLimit(decision), Json(body))`.
+#[derive(Clone, Copy, Debug)]
+pub struct RateLimit(pub Decision);
 
 impl RateLimit {
-    /// `RateLimit-Policy`.
+    /// `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11).
     pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-    /// `RateLimit`.
+    /// `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11).
     pub const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
-    pub(super) fn write(&self, headers: &mut HeaderMap) {
-        let Self {
-            name,
-            quota,
-            window,
-            remaining,
-            reset,
-        } = self;
-        let window = ceil_seconds(*window);
-        let reset = ceil_seconds(*reset);
+    pub(super) fn write(self, headers: &mut HeaderMap) {
         let fields = [
-            (Self::POLICY, format!("\"{name}\";q={quota};w={window}")),
-            (Self::STATE, format!("\"{name}\";r={remaining};t={reset}")),
+            (Self::POLICY, self.0.policy_field()),
+            (Self::STATE, self.0.ratelimit_field()),
         ];
         for (header, text) in fields {
             if let Ok(value) = HeaderValue::try_from(text) {

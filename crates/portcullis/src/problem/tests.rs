@@ -1,10 +1,15 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::response::IntoResponse;
 use http::{StatusCode, header};
-use portcullis_core::access::Requirement;
+use portcullis_core::{
+    access::Requirement,
+    clock::{Clock, MovableClock},
+    limit::{Limiter, Rule},
+    rng::SystemRng,
+};
 
-use super::{Challenge, Lacking, Problem, RateLimit};
+use super::{Challenge, Lacking, Problem};
 
 fn header_of(problem: Problem, name: impl http::header::AsHeaderName) -> Option<String> {
     let response = problem.into_response();
@@ -79,16 +84,15 @@ fn a_403_says_what_is_needed_and_what_there_is() {
 
 #[test]
 fn a_429_says_when_to_come_back_rounded_up() {
-    let limit = RateLimit {
-        name: "login",
-        quota: 5,
-        window: Duration::from_secs(60),
-        remaining: 0,
-        reset: Duration::from_millis(54_001),
-    };
-    let response = Problem::too_many_requests(&limit).into_response();
+    let clock = Arc::new(MovableClock::default());
+    let limiter = Limiter::new(100, Arc::clone(&clock) as Arc<dyn Clock>, &SystemRng);
+    let rule = Rule::new("login", "1/minute".parse().unwrap());
+    assert!(limiter.check(&rule, b"key").allowed);
+    clock.advance(Duration::from_millis(5_999));
+    let refused = limiter.check(&rule, b"key");
+    let response = Problem::too_many_requests(refused).into_response();
     assert_eq!(response.headers()["retry-after"], "55");
-    assert_eq!(response.headers()["ratelimit-policy"], r#""login";q=5;w=60"#);
+    assert_eq!(response.headers()["ratelimit-policy"], r#""login";q=1;w=60"#);
     assert_eq!(response.headers()["ratelimit"], r#""login";r=0;t=55"#);
 }
 

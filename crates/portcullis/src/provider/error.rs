@@ -1,5 +1,9 @@
 use std::{borrow::Cow, time::Duration};
 
+use http::StatusCode;
+
+use crate::problem::{Challenge, Problem};
+
 /// Why nobody is known to call. Each variant is another answer, and none stands in for another.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -54,6 +58,17 @@ impl AuthError {
     pub const fn unavailable() -> Self {
         Self::Unavailable {
             retry_after: Duration::from_secs(1),
+        }
+    }
+
+    /// The answer. `challenge` is that of the route, without an error.
+    pub fn to_problem(&self, challenge: Challenge) -> Problem {
+        match self {
+            Self::Missing | Self::Scheme => Problem::unauthorized(&challenge),
+            Self::Invalid { reason } => Problem::unauthorized(&challenge.invalid_token(reason.clone())),
+            Self::Ambiguous(how) => Problem::bad_request(format!("Ambiguous credentials: {how}.")),
+            Self::Denied { reason } => Problem::new(StatusCode::FORBIDDEN).detail(reason.clone()),
+            Self::Unavailable { retry_after } => Problem::unavailable(*retry_after),
         }
     }
 }

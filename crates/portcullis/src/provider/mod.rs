@@ -4,13 +4,13 @@
 //! use std::{collections::HashMap, sync::Arc};
 //!
 //! use http::request::Parts;
-//! use portcullis::{access::Principal, provider::{AuthError, AuthProvider, bearer}};
+//! use portcullis::{access::LocalUser, provider::{AuthError, AuthProvider, bearer}};
 //!
 //! /// Tokens in a map, for tests.
-//! struct InMemory(HashMap<&'static str, Arc<Principal>>);
+//! struct InMemory(HashMap<&'static str, LocalUser>);
 //!
 //! impl AuthProvider for InMemory {
-//!     type User = Arc<Principal>;
+//!     type User = LocalUser;
 //!
 //!     async fn authenticate(&self, parts: &Parts) -> Result<Self::User, AuthError> {
 //!         let token = bearer(parts)?;

@@ -1,0 +1,135 @@
+use std::{fmt, marker::PhantomData};
+
+use super::{Named, Requirement};
+
+/// Whether a route looks at credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Credentials {
+    /// Never: bad ones do no harm.
+    Ignored,
+    /// None is fine, bad ones are not.
+    Optional,
+    /// Always.
+    Required,
+}
+
+/// All that a first argument says of who may call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// What is demanded of the caller.
+    pub requirement: Requirement,
+    /// Whether credentials are looked at.
+    pub credentials: Credentials,
+    /// The roles and scopes of which the requirement speaks.
+    pub names: Vec<Named>,
+}
+
+impl Access {
+    /// Anyone, credentials unseen.
+    #[must_use]
+    pub const fn public() -> Self {
+        Self {
+            requirement: Requirement::Public,
+            credentials: Credentials::Ignored,
+            names: Vec::new(),
+        }
+    }
+
+    /// Both must hold. What anyone may do is not named twice.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let requirement = match (self.requirement, other.requirement) {
+            (Requirement::Public, only) | (only, Requirement::Public) => only,
+            (Requirement::Authenticated, only) | (only, Requirement::Authenticated) => only,
+            (one, two) if one == two => one,
+            (one, two) => Requirement::AllOf(vec![one, two]),
+        };
+        Self {
+            requirement,
+            credentials: self.credentials.max(other.credentials),
+            names: [self.names, other.names].concat(),
+        }
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.credentials {
+            Credentials::Optional => write!(f, "{}, login optional", self.requirement),
+            Credentials::Ignored | Credentials::Required => self.requirement.fmt(f),
+        }
+    }
+}
+
+/// An argument that says who may call.
+#[diagnostic::on_unimplemented(
+    message = "the first argument of this handler does not say who may call it",
+    label = "does not state access",
+    note = "`{Self}` comes first: put `_: Public`, `user: CurrentUser`, `user: Option<CurrentUser>` or `user: Allow<..>` before it"
+)]
+pub trait DeclaresAccess: 'static {
+    /// [`AnyUser`], or [`Exactly`] the type of user that it hands over.
+    type User;
+    /// What it says.
+    fn access() -> Access;
+}
+
+/// Served whatever the provider's user type is.
+#[derive(Clone, Copy, Debug)]
+pub struct AnyUser;
+
+/// Served by a provider whose user type is `U`.
+#[derive(Clone, Copy, Debug)]
+pub struct Exactly<U>(PhantomData<U>);
+
+/// Whether a gate whose provider tells of `U` can serve the handler.
+#[diagnostic::on_unimplemented(
+    message = "this handler wants another type of user than the gate's provider tells of",
+    label = "the provider tells of `{U}`",
+    note = "write `CurrentUser<{U}>` or `Allow<.., {U}>`, or give the gate the provider that belongs to the handler"
+)]
+pub trait ServedBy<U> {}
+
+impl<U> ServedBy<U> for AnyUser {}
+impl<U> ServedBy<U> for Exactly<U> {}
+
+/// The arguments of a handler, the first of which says who may call.
+#[diagnostic::on_unimplemented(
+    message = "this handler does not say who may call it",
+    label = "no argument states access",
+    note = "its first argument must be `_: Public`, `user: CurrentUser`, `user: Option<CurrentUser>` or `user: Allow<..>`"
+)]
+pub trait StatesAccess<U> {
+    /// The first argument.
+    type First: DeclaresAccess;
+}
+
+macro_rules! handler_arguments {
+    ($([$($rest:ident)*])*) => {$(
+        impl<U, Marker, First, $($rest,)*> StatesAccess<U> for (Marker, First, $($rest,)*)
+        where
+            First: DeclaresAccess<User: ServedBy<U>>,
+        {
+            type First = First;
+        }
+    )*};
+}
+
+handler_arguments! {
+    []
+    [T2]
+    [T2 T3]
+    [T2 T3 T4]
+    [T2 T3 T4 T5]
+    [T2 T3 T4 T5 T6]
+    [T2 T3 T4 T5 T6 T7]
+    [T2 T3 T4 T5 T6 T7 T8]
+    [T2 T3 T4 T5 T6 T7 T8 T9]
+    [T2 T3 T4 T5 T6 T7 T8 T9 T10]
+    [T2 T3 T4 T5 T6 T7 T8 T9 T10 T11]
+    [T2 T3 T4 T5 T6 T7 T8 T9 T10 T11 T12]
+    [T2 T3 T4 T5 T6 T7 T8 T9 T10 T11 T12 T13]
+    [T2 T3 T4 T5 T6 T7 T8 T9 T10 T11 T12 T13 T14]
+    [T2 T3 T4 T5 T6 T7 T8 T9 T10 T11 T12 T13 T14 T15]
+    [T2 T3 T4 T5 T6 T7 T8 T9 T10 T11 T12 T13 T14 T15 T16]
+}

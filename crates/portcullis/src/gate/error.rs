@@ -1,0 +1,67 @@
+use std::{fmt, panic::Location};
+
+use http::Method;
+
+/// Where a route was stated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub(super) handler: &'static str,
+    pub(super) location: &'static Location<'static>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` at {}", self.handler, self.location)
+    }
+}
+
+/// Why a gate cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// Two handlers for one method and path.
+    #[error("{method} {path} is given twice: {first}, and {second}. Remove one.")]
+    Twice {
+        /// Method.
+        method: Method,
+        /// Path.
+        path: String,
+        /// One.
+        first: Place,
+        /// The other.
+        second: Place,
+    },
+    /// Two paths that differ in nothing but the names of parameters.
+    #[error(
+        "{first_path} ({first}) and {second_path} ({second}) are one path: give their parameters the same names."
+    )]
+    Ambiguous {
+        /// One path.
+        first_path: String,
+        /// Stated here.
+        first: Place,
+        /// The other path.
+        second_path: String,
+        /// Stated here.
+        second: Place,
+    },
+    /// A path that axum cannot serve.
+    #[error("the path `{path}` of {place} cannot be served: {reason}")]
+    Path {
+        /// Path.
+        path: String,
+        /// Stated here.
+        place: Place,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A method that no handler can serve.
+    #[error("{method} {path} of {place} cannot be served: axum knows no such method")]
+    Method {
+        /// Method.
+        method: Method,
+        /// Path.
+        path: String,
+        /// Stated here.
+        place: Place,
+    },
+}

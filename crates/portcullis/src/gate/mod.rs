@@ -1,0 +1,161 @@
+//! The gate: takes routes whose handlers state their access, and enforces, prints and documents what they state.
+//!
+//! ## Adding an endpoint
+//! 1. Write the handler. Its first argument says who may call ([`crate::access`] has the table); then what it needs
+//!    of the state; last what the request carries ([`crate::input`]). Errors are [`crate::problem::Problem`].
+//! 2. Describe it by `#[utoipa::path(..)]`: method, path, body, and the answers that are its own. Leave `security` and
+//!    400, 401, 403 and 503 of the guard out: the gate adds them from the access table.
+//! 3. Add it to the routes: `.routes(portcullis::routes!(handler))`.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use axum::extract::State;
+//! use portcullis::{access::{CurrentUser, Public}, gate::{Gate, Routes}, input::Json};
+//!
+//! /// Says hello.
+//! #[utoipa::path(get, path = "/hello", responses((status = 200, body = String)))]
+//! async fn hello(_: Public, State(greeting): State<&'static str>) -> Json<&'static str> { Json(greeting) }
+//!
+//! /// Who is calling.
+//! #[utoipa::path(get, path = "/whoami", responses((status = 200, body = String)))]
+//! async fn whoami(user: CurrentUser) -> Json<String> { Json(user.user.to_string()) }
+//!
+//! fn routes() -> Routes<&'static str> {
+//!     Routes::new().routes(portcullis::routes!(hello, whoami))
+//! }
+//! assert_eq!(routes().access_table().to_string(), "\
+//! GET  /hello   public
+//! GET  /whoami  authenticated
+//! ");
+//! ```
+
+mod error;
+mod guard;
+mod route;
+mod routes;
+mod table;
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use axum::Router;
+
+pub(crate) use self::guard::MatchedRoute;
+pub use self::{
+    error::{GateError, Place},
+    route::Route,
+    routes::Routes,
+    table::{AccessRow, AccessTable},
+};
+use crate::{
+    access::{Caller, DeclaresAccess, LocalUser, ServedBy},
+    problem::{DEFAULT_REALM, Problem},
+    provider::{AnyProvider, AuthProvider},
+    routing::MethodRoute,
+};
+
+/// Routes, and the provider that tells who calls them. `S` is axum's state, `U` the provider's user type.
+pub struct Gate<S = (), U = LocalUser> {
+    routes: Routes<S, U>,
+    provider: Arc<dyn AnyProvider<U>>,
+    realm: Cow<'static, str>,
+}
+
+impl<S, U> Gate<S, U>
+where
+    S: Clone + Send + Sync + 'static,
+    U: Caller + Clone + Send + Sync + 'static,
+{
+    /// A gate without routes.
+    pub fn new(provider: impl AuthProvider<User = U>) -> Self {
+        Self {
+            routes: Routes::new(),
+            provider: Arc::new(provider),
+            realm: Cow::Borrowed(DEFAULT_REALM),
+        }
+    }
+
+    /// The realm in challenges (RFC 9110, section 11.5); [`DEFAULT_REALM`] unless told.
+    #[must_use]
+    pub fn realm(mut self, realm: impl Into<Cow<'static, str>>) -> Self {
+        self.realm = realm.into();
+        self
+    }
+
+    fn map<S2>(self, map: impl FnOnce(Routes<S, U>) -> Routes<S2, U>) -> Gate<S2, U> {
+        Gate {
+            routes: map(self.routes),
+            provider: self.provider,
+            realm: self.realm,
+        }
+    }
+
+    /// See [`Routes::route`].
+    #[must_use]
+    pub fn route(self, path: &str, route: MethodRoute<S, U>) -> Self {
+        self.map(|routes| routes.route(path, route))
+    }
+
+    /// See [`Routes::routes`].
+    #[must_use]
+    pub fn routes(self, more: Routes<S, U>) -> Self {
+        self.map(|routes| routes.routes(more))
+    }
+
+    /// See [`Routes::merge`].
+    #[must_use]
+    pub fn merge(self, other: Routes<S, U>) -> Self {
+        self.map(|routes| routes.merge(other))
+    }
+
+    /// See [`Routes::nest`].
+    #[must_use]
+    pub fn nest(self, prefix: &str, inner: Routes<S, U>) -> Self {
+        self.map(|routes| routes.nest(prefix, inner))
+    }
+
+    /// See [`Routes::demanding`].
+    #[must_use]
+    pub fn demanding<A: DeclaresAccess<User: ServedBy<U>>>(self) -> Self {
+        self.map(Routes::demanding::<A>)
+    }
+
+    /// See [`Routes::with_state`].
+    #[must_use]
+    pub fn with_state<S2>(self, state: S) -> Gate<S2, U>
+    where
+        S2: Clone + Send + Sync + 'static,
+    {
+        self.map(|routes| routes.with_state(state))
+    }
+
+    /// Who may call what.
+    pub fn access_table(&self) -> AccessTable {
+        self.routes.access_table()
+    }
+
+    /// The router: each route behind its guard, 404 and 405 as problems.
+    ///
+    /// # Errors
+    /// When two routes are in each other's way, or a path cannot be served.
+    pub fn into_router(self) -> Result<Router<S>, GateError> {
+        let router = self.routes.build(&self.provider, &self.realm)?;
+        Ok(router
+            .fallback(async || Problem::not_found().detail("There is nothing at this path."))
+            .method_not_allowed_fallback(async || {
+                Problem::new(http::StatusCode::METHOD_NOT_ALLOWED)
+                    .detail("This path has no such method: `Allow` names those that it has.")
+            }))
+    }
+}
+
+impl<S, U> fmt::Debug for Gate<S, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("routes", &self.routes)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

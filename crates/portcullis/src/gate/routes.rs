@@ -1,0 +1,261 @@
+use std::{collections::BTreeMap, fmt, panic::Location, sync::Arc};
+
+use axum::{Router, handler::Handler, routing::MethodRouter};
+use http::Method;
+use utoipa::{
+    __dev::{SchemaReferences, Tags},
+    Path,
+    openapi::HttpMethod,
+};
+
+use super::{
+    AccessTable, GateError, Place, Route,
+    guard::Guard,
+    route::{Description, Documented},
+};
+use crate::{
+    access::{Caller, DeclaresAccess, LocalUser, ServedBy, StatesAccess},
+    provider::AnyProvider,
+    routing::MethodRoute,
+};
+
+/// Routes without a provider: parts of an application, which a [`super::Gate`] or other routes take in.
+#[must_use = "give them to a `Gate`"]
+pub struct Routes<S = (), U = LocalUser> {
+    routes: Vec<Route<S, U>>,
+}
+
+impl<S, U> fmt::Debug for Routes<S, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.routes).finish()
+    }
+}
+
+impl<S, U> Default for Routes<S, U> {
+    fn default() -> Self {
+        Self { routes: Vec::new() }
+    }
+}
+
+impl<S, U> Routes<S, U>
+where
+    S: Clone + Send + Sync + 'static,
+    U: Caller + Clone + Send + Sync + 'static,
+{
+    /// No routes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The handlers of one path, `/articles/{id}`.
+    pub fn route(mut self, path: &str, route: MethodRoute<S, U>) -> Self {
+        for mut route in route.routes {
+            path.clone_into(&mut route.path);
+            self.routes.push(route);
+        }
+        self
+    }
+
+    /// The routes that [`crate::routes!`] makes of handlers with `#[utoipa::path]`.
+    pub fn routes(self, more: Self) -> Self {
+        self.merge(more)
+    }
+
+    /// All routes of `other` too.
+    pub fn merge(mut self, other: Self) -> Self {
+        self.routes.extend(other.routes);
+        self
+    }
+
+    /// All routes of `inner` too, below `prefix`.
+    pub fn nest(mut self, prefix: &str, inner: Self) -> Self {
+        let prefix = prefix.trim_end_matches('/');
+        for mut route in inner.routes {
+            route.path = match route.path.as_str() {
+                "" | "/" if !prefix.is_empty() => prefix.to_owned(),
+                path => format!("{prefix}{path}"),
+            };
+            self.routes.push(route);
+        }
+        self
+    }
+
+    /// Demands `A` of all callers of the routes so far, in addition to what each handler demands.
+    ///
+    /// ```
+    /// use portcullis::{access::{Allow, Public}, gate::Routes, routing::get};
+    /// portcullis::scopes! { pub Admin = "admin": "Administer"; }
+    ///
+    /// let routes: Routes = Routes::new().route("/stats", get(async |_: Public| "42")).demanding::<Allow<Admin>>();
+    /// assert_eq!(routes.access_table().to_string(), "GET  /stats  scope admin\n");
+    /// ```
+    pub fn demanding<A: DeclaresAccess<User: ServedBy<U>>>(mut self) -> Self {
+        for route in &mut self.routes {
+            route.access = A::access().and(route.access.clone());
+        }
+        self
+    }
+
+    /// Gives the handlers their state.
+    pub fn with_state<S2>(self, state: S) -> Routes<S2, U>
+    where
+        S2: Clone + Send + Sync + 'static,
+    {
+        let routes = self
+            .routes
+            .into_iter()
+            .map(|route| route.with_state(state.clone()))
+            .collect();
+        Routes { routes }
+    }
+
+    /// Who may call what.
+    pub fn access_table(&self) -> AccessTable {
+        AccessTable::new(self.routes.iter().map(Route::row).collect())
+    }
+
+    /// What [`crate::routes!`] expands to.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn described<P, H, T>(mut self, handler: H) -> Self
+    where
+        P: Path + SchemaReferences + for<'t> Tags<'t>,
+        H: Handler<T, S>,
+        T: StatesAccess<U> + 'static,
+    {
+        let location = Location::caller();
+        let mut operation = P::operation();
+        let tags = P::tags();
+        if !tags.is_empty() {
+            let known = operation.tags.get_or_insert_default();
+            known.extend(tags.into_iter().map(ToOwned::to_owned));
+        }
+        let mut schemas = Vec::new();
+        P::schemas(&mut schemas);
+        for method in P::methods() {
+            let mut route = Route::new(to_method(&method), handler.clone(), location);
+            route.path = P::path();
+            route.documented = Documented::By(Box::new(Description {
+                operation: operation.clone(),
+                schemas: schemas.clone(),
+            }));
+            self.routes.push(route);
+        }
+        self
+    }
+
+    pub(super) fn build(
+        self,
+        provider: &Arc<dyn AnyProvider<U>>,
+        realm: &str,
+    ) -> Result<Router<S>, GateError> {
+        self.check()?;
+        let realm: Arc<str> = realm.into();
+        let mut paths: BTreeMap<String, MethodRouter<S>> = BTreeMap::new();
+        for route in self.routes {
+            let path = route.path.clone();
+            let built = route.build(|access, by, path| Guard {
+                access,
+                by,
+                path,
+                provider: Arc::clone(provider),
+                realm: Arc::clone(&realm),
+            })?;
+            let router = paths.remove(&path).unwrap_or_default();
+            paths.insert(path, router.merge(built));
+        }
+        Ok(paths.into_iter().fold(Router::new(), |router, (path, methods)| {
+            router.route(&path, methods)
+        }))
+    }
+
+    /// Finds what axum would panic about, and names both sides.
+    fn check(&self) -> Result<(), GateError> {
+        let mut methods: BTreeMap<(&str, &str), Place> = BTreeMap::new();
+        let mut shapes: BTreeMap<String, (&str, Place)> = BTreeMap::new();
+        for route in &self.routes {
+            let path = route.path.as_str();
+            if let Some(reason) = unservable(path) {
+                return Err(GateError::Path {
+                    path: path.to_owned(),
+                    place: route.place,
+                    reason,
+                });
+            }
+            if let Some(first) = methods.insert((path, route.method.as_str()), route.place) {
+                return Err(GateError::Twice {
+                    method: route.method.clone(),
+                    path: path.to_owned(),
+                    first,
+                    second: route.place,
+                });
+            }
+            let (first_path, first) = *shapes.entry(shape(path)).or_insert((path, route.place));
+            if first_path != path {
+                return Err(GateError::Ambiguous {
+                    first_path: first_path.to_owned(),
+                    first,
+                    second_path: path.to_owned(),
+                    second: route.place,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unservable(path: &str) -> Option<&'static str> {
+    let Some(rest) = path.strip_prefix('/') else {
+        return Some("start it with `/`");
+    };
+    let mut segments = rest.split('/').peekable();
+    while let Some(segment) = segments.next() {
+        if segment.starts_with([':', '*']) {
+            return Some("write parameters as `{name}` and `{*rest}`");
+        }
+        let Some(name) = parameter(segment) else {
+            if segment.contains(['{', '}']) {
+                return Some("a parameter is a whole segment, `{name}` or `{*rest}`");
+            }
+            continue;
+        };
+        let is_rest = name.starts_with('*');
+        if is_rest && segments.peek().is_some() {
+            return Some("nothing can come after `{*rest}`");
+        }
+        if name.trim_start_matches('*').is_empty() || name.contains(['{', '}']) {
+            return Some("a parameter needs a name");
+        }
+    }
+    None
+}
+
+fn parameter(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// The path without the names of its parameters.
+fn shape(path: &str) -> String {
+    let segments: Vec<&str> = path
+        .split('/')
+        .map(|segment| match parameter(segment) {
+            Some(name) if name.starts_with('*') => "{*}",
+            Some(_) => "{}",
+            None => segment,
+        })
+        .collect();
+    segments.join("/")
+}
+
+fn to_method(method: &HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Trace => Method::TRACE,
+    }
+}

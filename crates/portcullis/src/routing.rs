@@ -1,0 +1,112 @@
+//! Routes whose handlers say who may call them: spelled like axum's, but the handler's type is kept, so that the
+//! compiler sees its first argument.
+//!
+//! ```
+//! use portcullis::{access::{CurrentUser, Public}, gate::Routes, routing::get};
+//!
+//! async fn health(_: Public) -> &'static str { "ok" }
+//! async fn me(user: CurrentUser) -> String { user.user.to_string() }
+//!
+//! let routes: Routes = Routes::new().route("/healthz", get(health)).route("/me", get(me));
+//! assert_eq!(routes.access_table().rows().len(), 2);
+//! ```
+
+use std::{fmt, panic::Location};
+
+use axum::handler::Handler;
+use http::Method;
+
+use crate::{
+    access::{Caller, StatesAccess},
+    gate::Route,
+};
+
+/// The handlers of one path, by method.
+#[must_use = "give it to `Gate::route` or `Routes::route`"]
+pub struct MethodRoute<S, U> {
+    pub(crate) routes: Vec<Route<S, U>>,
+}
+
+impl<S, U> fmt::Debug for MethodRoute<S, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.routes).finish()
+    }
+}
+
+impl<S, U> MethodRoute<S, U>
+where
+    S: Clone + Send + Sync + 'static,
+    U: Caller + Clone + Send + Sync + 'static,
+{
+    /// A handler for any method but CONNECT.
+    #[track_caller]
+    pub fn on<H, T>(mut self, method: Method, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: StatesAccess<U> + 'static,
+    {
+        self.routes.push(Route::new(method, handler, Location::caller()));
+        self
+    }
+
+    /// Leaves these routes out of the OpenAPI document: for pages and files. They stay in the access table.
+    pub fn undocumented(mut self) -> Self {
+        for route in &mut self.routes {
+            route.hide();
+        }
+        self
+    }
+}
+
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:ident = $method:ident;)*) => {
+        $(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name<H, T, S, U>(handler: H) -> MethodRoute<S, U>
+            where
+                H: Handler<T, S>,
+                T: StatesAccess<U> + 'static,
+                S: Clone + Send + Sync + 'static,
+                U: Caller + Clone + Send + Sync + 'static,
+            {
+                MethodRoute { routes: Vec::new() }.on(Method::$method, handler)
+            }
+        )*
+
+        impl<S, U> MethodRoute<S, U>
+        where
+            S: Clone + Send + Sync + 'static,
+            U: Caller + Clone + Send + Sync + 'static,
+        {
+            $(
+                $(#[$doc])*
+                #[track_caller]
+                pub fn $name<H, T>(self, handler: H) -> Self
+                where
+                    H: Handler<T, S>,
+                    T: StatesAccess<U> + 'static,
+                {
+                    self.on(Method::$method, handler)
+                }
+            )*
+        }
+    };
+}
+
+methods! {
+    /// A handler for GET, and for HEAD unless that has its own.
+    get = GET;
+    /// A handler for HEAD.
+    head = HEAD;
+    /// A handler for POST.
+    post = POST;
+    /// A handler for PUT.
+    put = PUT;
+    /// A handler for PATCH.
+    patch = PATCH;
+    /// A handler for DELETE.
+    delete = DELETE;
+    /// A handler for OPTIONS. A CORS preflight does not come that far.
+    options = OPTIONS;
+}
