@@ -132,7 +132,13 @@ impl Limiter {
         self.len() == 0
     }
 
-    fn hash(&self, rule: &Rule, key: &[u8]) -> u128 {
+    /// Greatest number of instants for which memory is held.
+    #[cfg(test)]
+    pub(super) fn slots(&self) -> usize {
+        (0..self.shards.len()).map(|shard| self.lock(shard).slots()).sum()
+    }
+
+    pub(super) fn hash(&self, rule: &Rule, key: &[u8]) -> u128 {
         let quota = rule.quota();
         let mut mac = self.mac.clone();
         // Fixed lengths behind the name, and no NUL in it: no two questions are spelled alike.

@@ -44,6 +44,7 @@ impl Log {
     pub(super) fn join(&mut self, other: &Self) {
         let (mine, theirs) = (self.0.len(), other.0.len());
         if theirs > mine {
+            self.0.reserve_exact(theirs - mine);
             self.0.splice(0..0, other.0[..theirs - mine].iter().copied());
         }
         let length = self.0.len();

@@ -6,6 +6,8 @@ mod limiter;
 mod log;
 mod quota;
 mod shard;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     address::address_key,

@@ -12,15 +12,16 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Change, Feed, FeedRead, Index, LANES, LaneHead, Lanes, Revoked};
+use super::{
+    Change, ChangeListener, Feed, FeedRead, FollowerConfig, Index, LANES, LaneHead, Lanes, NotAdmitted,
+    Stale, lease::SKEW,
+};
 use crate::{
     access::Principal,
     clock::{Clock, Timestamp},
     store::{Store, StoreError},
 };
 
-/// Allowance for clocks of nodes that disagree, within [`retention`].
-const SKEW: Duration = Duration::from_secs(60);
 /// At least so much between two reads, however many requests ask for one: a store that fails fast is not asked in
 /// a tight loop.
 const SPACING: Duration = Duration::from_millis(50);
@@ -29,75 +30,6 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(120);
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// How much of a loaded feed is taken in before other tasks of the thread get a turn.
 const CHUNK: usize = 1024;
-
-/// For how long an entry must stay in the index and a row in the feed: the longest lifetime with which any access
-/// token that may still live was issued, plus the leeway that verifiers grant, plus the longest that one request
-/// may take after its token was checked, plus 60 s for clocks of nodes that disagree.
-///
-/// Use the *longest* lifetime: after `token.access_ttl` was lowered, tokens of the earlier setting live on.
-///
-/// ```
-/// use std::time::Duration;
-/// use portcullis_core::revocation::retention;
-///
-/// let kept = retention(Duration::from_secs(900), Duration::from_secs(5), Duration::from_secs(30));
-/// assert_eq!(kept, Duration::from_secs(995));
-/// ```
-#[must_use]
-pub fn retention(longest_token_ttl: Duration, leeway: Duration, request_deadline: Duration) -> Duration {
-    longest_token_ttl
-        .saturating_add(leeway)
-        .saturating_add(request_deadline)
-        .saturating_add(SKEW)
-}
-
-/// Times of the lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FollowerConfig {
-    /// For how long after the start of a good read the index may be believed. With the request deadline, this is
-    /// the bound within which a revocation takes effect on other nodes.
-    pub lease: Duration,
-    /// Time between two reads.
-    pub poll: Duration,
-    /// For how long a request waits for a read once the lease has lapsed.
-    pub wait: Duration,
-}
-
-impl Default for FollowerConfig {
-    /// 5 seconds, 500 ms, 500 ms.
-    fn default() -> Self {
-        Self {
-            lease: Duration::from_secs(5),
-            poll: Duration::from_millis(500),
-            wait: Duration::from_millis(500),
-        }
-    }
-}
-
-/// This node cannot tell which tokens are void: answer 503, never 401, and let nothing through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the database was not heard from for too long to tell which tokens are still valid")]
-pub struct Stale;
-
-/// Why a verified token is not admitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAdmitted {
-    /// It is void: 401.
-    #[error(transparent)]
-    Revoked(#[from] Revoked),
-    /// It cannot be told: 503.
-    #[error(transparent)]
-    Stale(#[from] Stale),
-}
-
-/// Is told of changes, after the index took them in. Called on the thread that serves: hand longer work to a task.
-/// The same change may come more than once.
-pub trait ChangeListener: Send + Sync {
-    /// Something changed.
-    fn changed(&self, change: &Change);
-    /// The whole feed was loaded, and changes may have been missed before it: drop all that is cached.
-    fn reloaded(&self);
-}
 
 struct Reader {
     /// `None` before the first load, and when the feed must be loaded anew.
@@ -355,7 +287,7 @@ impl<F: Feed + ?Sized> Follower<F> {
         self.good_since.store(nanos + 1, Ordering::Release);
     }
 
-    async fn purge_if_due(&self) {
+    pub(super) async fn purge_if_due(&self) {
         // Held until the purge is done, so that no load falls between the look at the clock and the purge.
         let mut reader = self.reader.lock().await;
         let monotonic = self.clock.monotonic();
@@ -384,7 +316,7 @@ async fn within<T>(
 
 /// The rows and the new position, if they follow without a gap on the old one. A gap means that rows were missed,
 /// whatever the reason; then only a whole load is complete.
-fn continued(position: &Lanes, read: FeedRead) -> Option<(Lanes, Vec<Change>)> {
+pub(super) fn continued(position: &Lanes, read: FeedRead) -> Option<(Lanes, Vec<Change>)> {
     let FeedRead::Continued { lanes, changes } = read else {
         return None;
     };

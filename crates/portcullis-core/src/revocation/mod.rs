@@ -4,10 +4,16 @@ mod change;
 mod feed;
 mod follower;
 mod index;
+mod lease;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     change::{Change, ChangeKind, FeedRead, FeedSnapshot, LANES, LaneHead, Lanes, lane_of},
     feed::Feed,
-    follower::{ChangeListener, Follower, FollowerConfig, NotAdmitted, Stale, retention},
+    follower::Follower,
     index::{Index, Revoked},
+    lease::{ChangeListener, FollowerConfig, NotAdmitted, Stale, retention},
 };
