@@ -179,12 +179,12 @@ async fn normalizes_passwords(setup: Setup) {
     client
         .post_json(
             "/auth/register",
-            &registration("ada@example.com", &decomposed, "Ada"),
+            &registration("ada@example.com", decomposed, "Ada"),
         )
         .await
         .expect(201);
-    Member::login(&client, "ada@example.com", &composed).await;
-    Member::login(&client, "ada@example.com", &decomposed).await;
+    Member::login(&client, "ada@example.com", composed).await;
+    Member::login(&client, "ada@example.com", decomposed).await;
 }
 
 async fn never_truncates_a_password(setup: Setup) {
