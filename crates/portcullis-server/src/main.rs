@@ -1,2 +1,7 @@
-//! The binary.
-fn main() {}
+//! The binary `portcullis`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    portcullis_server::run()
+}

@@ -1,0 +1,254 @@
+//! The configuration, typed: what the rest of the server works with.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use ipnet::IpNet;
+use portcullis_core::{
+    key::MasterKey,
+    limit::Quota,
+    password::{Blocklist, PasswordPolicy, pool::HashPoolConfig},
+    session::SessionRules,
+    token::Algorithm,
+};
+use secrecy::SecretString;
+
+use super::{resolve::Resolver, rules};
+
+/// The whole configuration. Secrets are secret types: nothing here has `Debug`.
+pub(crate) struct Settings {
+    /// `--dev`: a seeded administrator, a lenient blocklist, loopback only.
+    pub(crate) dev: bool,
+    /// Where to listen.
+    pub(crate) listen: SocketAddr,
+    /// Folder of master key and database.
+    pub(crate) data_dir: PathBuf,
+    /// The master key, where it is not a file in the data folder.
+    pub(crate) master_key: Option<MasterKey>,
+    /// Database.
+    pub(crate) database: DatabaseSettings,
+    /// Access and refresh tokens.
+    pub(crate) token: TokenSettings,
+    /// Limits of sessions.
+    pub(crate) session: SessionRules,
+    /// Whether people may make accounts for themselves.
+    pub(crate) registration_enabled: bool,
+    /// What a new password must be.
+    pub(crate) password: PasswordPolicy,
+    /// How passwords are hashed.
+    pub(crate) hashing: HashPoolConfig,
+    /// Rate limits.
+    pub(crate) limits: LimitSettings,
+    /// Origins that may call with credentials.
+    pub(crate) cors_origins: Vec<String>,
+    /// HTTP.
+    pub(crate) http: HttpSettings,
+    /// TLS, where it is on.
+    pub(crate) tls: Option<TlsSettings>,
+    /// Log.
+    pub(crate) log: LogSettings,
+    /// How long audit events are kept; none is forever.
+    pub(crate) audit_retention: Option<Duration>,
+}
+
+/// The database.
+pub(crate) struct DatabaseSettings {
+    /// Where; none is `portcullis.db` in the data folder.
+    pub(crate) url: Option<SecretString>,
+    /// Connections at most.
+    pub(crate) max_connections: u32,
+}
+
+/// Tokens.
+pub(crate) struct TokenSettings {
+    /// `iss`; none is the URL on which the server listens.
+    pub(crate) issuer: Option<String>,
+    /// `aud`; none is the issuer.
+    pub(crate) audience: Option<String>,
+    /// How long an access token is valid.
+    pub(crate) access_ttl: Duration,
+    /// By how much clocks may differ.
+    pub(crate) leeway: Duration,
+    /// How access tokens are signed.
+    pub(crate) algorithm: Algorithm,
+    /// The shared secret, for the HS algorithms.
+    pub(crate) secret: Option<SecretString>,
+    /// Secrets under which tokens are still taken.
+    pub(crate) previous_secrets: Vec<SecretString>,
+}
+
+/// The limits of one kind of request.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    /// From one address.
+    pub(crate) per_address: Quota,
+    /// On one account.
+    pub(crate) per_account: Quota,
+}
+
+/// Rate limits.
+pub(crate) struct LimitSettings {
+    /// Whether there are any.
+    pub(crate) enabled: bool,
+    /// Entries that are remembered at most.
+    pub(crate) capacity: u32,
+    /// Consecutive failed logins after which an account takes only devices that it knows.
+    pub(crate) max_failures: u32,
+    /// Logins.
+    pub(crate) login: Limit,
+    /// Refreshes.
+    pub(crate) refresh: Limit,
+    /// Registrations.
+    pub(crate) register: Limit,
+    /// Changes of passwords.
+    pub(crate) password: Limit,
+}
+
+/// HTTP.
+pub(crate) struct HttpSettings {
+    /// Proxies whose forwarding headers are believed.
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Whether plain HTTP is taken from other machines.
+    pub(crate) insecure: bool,
+    /// Largest body in bytes.
+    pub(crate) max_body: usize,
+    /// A request is answered within so long.
+    pub(crate) request_timeout: Duration,
+    /// Headers come within so long.
+    pub(crate) header_timeout: Duration,
+    /// How long a stopping server waits for requests.
+    pub(crate) drain_timeout: Duration,
+    /// Connections at a time.
+    pub(crate) max_connections: u32,
+}
+
+/// TLS.
+#[derive(Clone)]
+pub(crate) struct TlsSettings {
+    /// Certificate chain, PEM.
+    pub(crate) cert: PathBuf,
+    /// Private key, PEM.
+    pub(crate) key: PathBuf,
+}
+
+/// Log.
+pub(crate) struct LogSettings {
+    /// `auto`, `human` or `json`.
+    pub(crate) format: &'static str,
+    /// Filter of the log.
+    pub(crate) level: String,
+}
+
+impl Settings {
+    /// Reads everything; what is wrong is noted with `from`, and the default stands in for it.
+    pub(crate) fn resolve(from: &mut Resolver, dev: bool) -> Self {
+        let token = token(from);
+        let session = SessionRules {
+            grace: from.duration("token.refresh_grace"),
+            idle: from.duration("token.refresh_ttl"),
+            absolute: from.duration("session.absolute_ttl"),
+        };
+        let mut cors_origins = rules::origins(from);
+        if dev {
+            let page = "http://localhost:3000".to_owned();
+            if !cors_origins.contains(&page) {
+                cors_origins.push(page);
+            }
+        }
+        Self {
+            dev,
+            listen: from.listen(),
+            data_dir: from.path("data_dir"),
+            master_key: rules::master_key(from),
+            database: DatabaseSettings {
+                url: rules::database_url(from),
+                max_connections: from.integer("database.max_connections"),
+            },
+            token,
+            session,
+            registration_enabled: from.flag("registration.enabled"),
+            password: password(from, dev),
+            hashing: rules::hashing(from),
+            limits: LimitSettings {
+                enabled: from.flag("limits.enabled"),
+                capacity: from.integer("limits.capacity"),
+                max_failures: from.integer("limits.max_failures"),
+                login: limit(from, "limits.login_per_address", "limits.login_per_account"),
+                refresh: limit(from, "limits.refresh_per_address", "limits.refresh_per_account"),
+                register: limit(from, "limits.register_per_address", "limits.register_per_account"),
+                password: limit(from, "limits.password_per_address", "limits.password_per_account"),
+            },
+            cors_origins,
+            http: http(from),
+            tls: rules::tls(from),
+            log: LogSettings {
+                format: from.word("log.format").unwrap_or("auto"),
+                level: rules::log_level(from),
+            },
+            audit_retention: from.retention("audit.retention"),
+        }
+    }
+
+    /// The URL of a listener at `address`, as a person on this machine would open it.
+    pub(crate) fn url_of(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        if address.ip().is_unspecified() {
+            format!("{scheme}://localhost:{}", address.port())
+        } else {
+            format!("{scheme}://{address}")
+        }
+    }
+
+    /// The issuer of a server that listens at `address`.
+    pub(crate) fn issuer(&self, address: SocketAddr) -> String {
+        self.token.issuer.clone().unwrap_or_else(|| self.url_of(address))
+    }
+
+    /// The audience of a server that listens at `address`.
+    pub(crate) fn audience(&self, address: SocketAddr) -> String {
+        self.token
+            .audience
+            .clone()
+            .unwrap_or_else(|| self.issuer(address))
+    }
+}
+
+fn token(from: &mut Resolver) -> TokenSettings {
+    let (algorithm, secret, previous_secrets) = rules::signing(from);
+    TokenSettings {
+        issuer: rules::issuer(from),
+        audience: from.optional_text("token.audience"),
+        access_ttl: from.duration("token.access_ttl"),
+        leeway: from.duration("token.leeway"),
+        algorithm,
+        secret,
+        previous_secrets,
+    }
+}
+
+fn password(from: &mut Resolver, dev: bool) -> PasswordPolicy {
+    PasswordPolicy {
+        min_length: usize::try_from(from.integer("password.min_length")).unwrap_or(usize::MAX),
+        blocklist: if dev { Blocklist::Warn } else { Blocklist::Enforce },
+        service_name: from.text("service.name"),
+        ..PasswordPolicy::default()
+    }
+}
+
+fn limit(from: &mut Resolver, per_address: &'static str, per_account: &'static str) -> Limit {
+    Limit {
+        per_address: from.quota(per_address),
+        per_account: from.quota(per_account),
+    }
+}
+
+fn http(from: &mut Resolver) -> HttpSettings {
+    HttpSettings {
+        trusted_proxies: rules::proxies(from),
+        insecure: from.flag("http.insecure"),
+        max_body: from.size("http.max_body"),
+        request_timeout: from.duration("http.request_timeout"),
+        header_timeout: from.duration("http.header_timeout"),
+        drain_timeout: from.duration("http.drain_timeout"),
+        max_connections: from.integer("http.max_connections"),
+    }
+}

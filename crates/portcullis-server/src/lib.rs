@@ -1,0 +1,19 @@
+//! The Portcullis server: the binary `portcullis`, its command line, its configuration, and the wiring of the other
+//! crates.
+
+mod commands;
+mod config;
+mod data_dir;
+mod log;
+mod output;
+mod serve;
+
+use std::process::ExitCode;
+
+/// Runs the command that the process was started with: 0 done, 1 failed, 2 wrong usage.
+#[must_use]
+pub fn run() -> ExitCode {
+    // Whatever is made, by SQLite too, is private to the account that runs this.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    commands::run()
+}

@@ -1,0 +1,106 @@
+//! Results on stdout: tables for people, JSON for programs; problems on stderr.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+};
+
+use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// A result could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the result could not be written: {0}")]
+pub(crate) struct OutputError(#[from] io::Error);
+
+/// Writes `text` as it is. A reader that has seen enough (`| head`) is no failure.
+pub(crate) fn text(text: impl fmt::Display) -> Result<(), OutputError> {
+    let mut out = io::stdout().lock();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
+
+/// Writes a line.
+pub(crate) fn line(line: impl fmt::Display) -> Result<(), OutputError> {
+    text(format_args!("{line}\n"))
+}
+
+/// Writes a value as indented JSON.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), OutputError> {
+    line(serde_json::to_string_pretty(value).map_err(io::Error::other)?)
+}
+
+/// Says something beside the result.
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where a command talks beside its result"
+)]
+pub(crate) fn note(note: impl fmt::Display) {
+    eprintln!("{note}");
+}
+
+/// Says that something failed.
+pub(crate) fn failure(message: impl fmt::Display) {
+    labelled("error", "31", message);
+}
+
+/// Says that something should be thought about.
+pub(crate) fn warning(message: impl fmt::Display) {
+    labelled("warning", "33", message);
+}
+
+fn labelled(label: &str, colour: &str, message: impl fmt::Display) {
+    if io::stderr().is_terminal() && colour_wanted() {
+        note(format_args!("\u{1b}[1;{colour}m{label}:\u{1b}[0m {message}"));
+    } else {
+        note(format_args!("{label}: {message}"));
+    }
+}
+
+/// Whether a terminal is to get colour (<https://no-color.org>).
+#[expect(clippy::disallowed_methods, reason = "the environment belongs to this crate")]
+pub(crate) fn colour_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Writes rows below a header: framed on a terminal, bare columns otherwise.
+pub(crate) fn table<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> Result<(), OutputError> {
+    let terminal = io::stdout().is_terminal();
+    let mut table = Table::new();
+    if terminal {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    } else {
+        table
+            .set_content_arrangement(ContentArrangement::Disabled)
+            .force_no_tty();
+    }
+    let bold = terminal && colour_wanted();
+    table.load_style(presets::NOTHING);
+    table.set_header(header.map(|title| {
+        let cell = Cell::new(title);
+        if bold {
+            cell.add_attribute(Attribute::Bold)
+        } else {
+            cell
+        }
+    }));
+    for row in rows {
+        table.add_row(row.map(printable));
+    }
+    line(table.trim_fmt())
+}
+
+/// What a stranger chose (a name, a browser's name) must not steer the terminal.
+fn printable(text: String) -> String {
+    if text.chars().any(char::is_control) {
+        text.escape_debug().to_string()
+    } else {
+        text
+    }
+}

@@ -1,0 +1,56 @@
+//! SIGTERM and SIGINT end the server in peace, a second one at once; SIGHUP reads the certificate again.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::load_tls;
+use crate::config::TlsSettings;
+
+/// Listens for signals from now on.
+pub(super) fn watch(
+    handle: Handle<SocketAddr>,
+    tls: Option<(TlsSettings, RustlsConfig)>,
+    drain: Duration,
+) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        let mut draining = false;
+        loop {
+            let name = tokio::select! {
+                Some(()) = terminate.recv() => "SIGTERM",
+                Some(()) = interrupt.recv() => "SIGINT",
+                Some(()) = hang_up.recv() => {
+                    reload(tls.as_ref());
+                    continue;
+                }
+                else => return,
+            };
+            if draining {
+                tracing::warn!(signal = name, "stopping at once");
+                handle.shutdown();
+            } else {
+                draining = true;
+                tracing::info!(signal = name, connections = handle.connection_count(), "stopping");
+                handle.graceful_shutdown(Some(drain));
+            }
+        }
+    });
+    Ok(())
+}
+
+fn reload(tls: Option<&(TlsSettings, RustlsConfig)>) {
+    match tls {
+        Some((settings, serving)) => match load_tls(settings) {
+            Ok(fresh) => {
+                serving.reload_from_config(fresh);
+                tracing::info!(cert = %settings.cert.display(), "certificate reloaded");
+            }
+            Err(error) => tracing::error!(%error, "the certificate was not reloaded; the one before stays"),
+        },
+        None => tracing::info!("SIGHUP: there is no certificate to reload"),
+    }
+}

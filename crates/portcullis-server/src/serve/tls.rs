@@ -1,0 +1,59 @@
+//! Certificate and key for rustls, with aws-lc.
+
+use std::{path::PathBuf, sync::Arc};
+
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
+};
+
+use crate::config::TlsSettings;
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TlsError {
+    #[error("the certificate {} cannot be read: {source}", path.display())]
+    Cert { path: PathBuf, source: pem::Error },
+    #[error("the certificate {} holds no certificate", .0.display())]
+    NoCert(PathBuf),
+    #[error("the private key {} cannot be read: {source}", path.display())]
+    Key { path: PathBuf, source: pem::Error },
+    #[error("the certificate {} and the private key {} cannot be used: {source}", cert.display(), key.display())]
+    Pair {
+        cert: PathBuf,
+        key: PathBuf,
+        source: rustls::Error,
+    },
+}
+
+/// Reads both files. What is loaded is complete or an error, so a reload never serves half of it.
+pub(crate) fn load(settings: &TlsSettings) -> Result<Arc<ServerConfig>, TlsError> {
+    let TlsSettings { cert, key } = settings;
+    let chain = CertificateDer::pem_file_iter(cert)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|source| TlsError::Cert {
+            path: cert.clone(),
+            source,
+        })?;
+    if chain.is_empty() {
+        return Err(TlsError::NoCert(cert.clone()));
+    }
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Key {
+        path: key.clone(),
+        source,
+    })?;
+    let pair = |source| TlsError::Pair {
+        cert: cert.clone(),
+        key: key.clone(),
+        source,
+    };
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(pair)?
+        .with_no_client_auth()
+        .with_single_cert(chain, private)
+        .map_err(pair)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
