@@ -7,8 +7,10 @@
 extern crate self as portcullis;
 
 pub mod access;
+pub mod api;
 pub mod gate;
 pub mod input;
+pub mod layers;
 pub mod problem;
 pub mod provider;
 pub mod routing;

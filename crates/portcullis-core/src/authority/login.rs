@@ -1,3 +1,4 @@
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::{Authority, Caller, LoginError, TokenPair, TryLater};
@@ -23,7 +24,7 @@ pub struct LoginRequest {
     /// Scopes to narrow the session to; none asks for all.
     pub scopes: Option<Vec<Scope>>,
     /// The device token of an earlier login.
-    pub device: Option<String>,
+    pub device: Option<SecretString>,
 }
 
 /// What became of an attempt.
@@ -45,7 +46,7 @@ impl Authority {
             device,
         } = request;
         let email = EmailKey::of(&identifier);
-        let device = device.and_then(|token| self.devices.read(&token, self.clock.now()));
+        let device = device.and_then(|token| self.devices.read(token.expose_secret(), self.clock.now()));
         match &device {
             Some(device) => self.limit(&self.rules.login, caller, Some(&device.attempt_key().0))?,
             None => self.limit(&self.rules.login, caller, Some(email.as_str().as_bytes()))?,

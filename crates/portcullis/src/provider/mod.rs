@@ -21,6 +21,7 @@
 
 mod bearer;
 mod error;
+mod local;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ use http::request::Parts;
 pub use self::{
     bearer::{BearerToken, bearer},
     error::AuthError,
+    local::Local,
 };
 
 /// Tells who is calling.

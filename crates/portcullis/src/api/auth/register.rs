@@ -1,0 +1,72 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::StatusCode;
+use portcullis_core::{
+    authority::{Authority, Registration},
+    password::Password,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::{
+    access::Public,
+    api::{
+        ByCaller, TokenPairResponse,
+        documented::{BodyErrors, Conflict, Limited},
+    },
+    input::{Check, Json, Valid, Validate},
+    problem::{Problem, ProblemBody},
+};
+
+/// Who wants to register.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct RegisterRequest {
+    /// Email: unique in any case.
+    #[schema(example = "user@example.com", max_length = 254)]
+    email: String,
+    /// Password, counted in Unicode code points.
+    #[schema(format = "password", example = "secret123", min_length = 8, max_length = 128, value_type = String)]
+    password: SecretString,
+    /// Name shown to others.
+    #[schema(example = "Ada Lovelace", min_length = 1, max_length = 100)]
+    name: String,
+}
+
+impl Validate for RegisterRequest {
+    type Valid = Registration;
+
+    fn validate(self, check: &mut Check) -> Option<Registration> {
+        let email = check.parse("email", &self.email);
+        let name = check.parse("name", &self.name);
+        Some(Registration {
+            email: email?,
+            password: Password::new(self.password.expose_secret()),
+            name: name?,
+        })
+    }
+}
+
+/// Register
+///
+/// Adds a user with the default role and logs them in. That an email is taken is said openly; requests are limited by
+/// address.
+#[utoipa::path(
+    post, path = "/auth/register", tag = "auth", operation_id = "register",
+    request_body = RegisterRequest,
+    responses(
+        (status = 201, description = "Registered and logged in", body = TokenPairResponse),
+        (status = 403, description = "Registration is closed", body = ProblemBody, content_type = "application/problem+json"),
+        Conflict, BodyErrors, Limited,
+    )
+)]
+pub(crate) async fn register(
+    _: Public,
+    State(authority): State<Arc<Authority>>,
+    ByCaller(caller): ByCaller,
+    Valid(registration): Valid<Json<RegisterRequest>>,
+) -> Result<(StatusCode, Json<TokenPairResponse>), Problem> {
+    let (_, pair) = authority.register(&caller, registration).await?;
+    Ok((StatusCode::CREATED, Json(pair.into())))
+}

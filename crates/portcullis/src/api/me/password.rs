@@ -1,0 +1,70 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use portcullis_core::{
+    authority::{AccountError, Authority},
+    password::Password,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::{
+    access::CurrentUser,
+    api::{
+        ByCaller, TokenPairResponse,
+        documented::{BodyErrors, Conflict, Limited},
+        problems::wrong_password,
+    },
+    input::{Check, Json, Valid, Validate},
+    problem::Problem,
+};
+
+/// The current password and the new one.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct ChangePasswordRequest {
+    /// The current password.
+    #[schema(format = "password", value_type = String)]
+    current_password: SecretString,
+    /// The new one.
+    #[schema(format = "password", min_length = 8, max_length = 128, value_type = String)]
+    new_password: SecretString,
+}
+
+pub(crate) struct ChangePassword {
+    current: Password,
+    new: Password,
+}
+
+impl Validate for ChangePasswordRequest {
+    type Valid = ChangePassword;
+
+    fn validate(self, _: &mut Check) -> Option<ChangePassword> {
+        Some(ChangePassword {
+            current: Password::new(self.current_password.expose_secret()),
+            new: Password::new(self.new_password.expose_secret()),
+        })
+    }
+}
+
+/// Change the password
+///
+/// Every earlier access token is void, all other sessions end; this one goes on with the new pair.
+#[utoipa::path(
+    post, path = "/me/password", tag = "me", operation_id = "change_password",
+    request_body = ChangePasswordRequest,
+    responses((status = 200, description = "A new pair for this session", body = TokenPairResponse), Conflict, BodyErrors, Limited)
+)]
+pub(crate) async fn change_password(
+    user: CurrentUser,
+    State(authority): State<Arc<Authority>>,
+    ByCaller(caller): ByCaller,
+    Valid(passwords): Valid<Json<ChangePasswordRequest>>,
+) -> Result<Json<TokenPairResponse>, Problem> {
+    let ChangePassword { current, new } = passwords;
+    match authority.change_password(&caller, &user, current, new).await {
+        Ok(pair) => Ok(Json(pair.into())),
+        Err(AccountError::WrongPassword) => Err(wrong_password("current_password")),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,71 @@
+//! The JSON API of a Portcullis: one endpoint, one file.
+
+mod admin;
+mod auth;
+mod caller;
+mod documented;
+mod me;
+mod problems;
+mod responses;
+mod scopes;
+mod well_known;
+
+use std::sync::Arc;
+
+use portcullis_core::authority::Authority;
+
+use crate::{
+    gate::{Gate, Routes},
+    provider::Local,
+    routes,
+};
+
+pub use self::{
+    caller::{ByCaller, with_caller},
+    responses::{TokenPairResponse, UserResponse},
+    scopes::{Admin, Me},
+};
+
+/// All endpoints.
+pub fn routes() -> Routes<Arc<Authority>> {
+    Routes::new()
+        .routes(routes!(
+            auth::register::register,
+            auth::login::login,
+            auth::refresh::refresh,
+            auth::logout::logout,
+            auth::logout_all::logout_all,
+        ))
+        .routes(routes!(
+            me::read::me,
+            me::update::update_me,
+            me::delete::delete_me,
+            me::password::change_password,
+            me::sessions::list::my_sessions,
+            me::sessions::end::end_my_session,
+        ))
+        .routes(routes!(
+            admin::users::list::list_users,
+            admin::users::create::create_user,
+            admin::users::read::read_user,
+            admin::users::update::update_user,
+            admin::users::delete::delete_user,
+            admin::users::logout::logout_user,
+        ))
+        .routes(routes!(
+            admin::roles::list::list_roles,
+            admin::roles::put::put_role,
+            admin::roles::delete::delete_role,
+            admin::audit::list_audit,
+        ))
+        .routes(routes!(
+            well_known::jwks::jwks,
+            well_known::health::healthz,
+            well_known::health::readyz,
+        ))
+}
+
+/// The endpoints behind a gate that believes what `authority` believes.
+pub fn gate(authority: Arc<Authority>) -> Gate {
+    Gate::new(Local::new(authority.clone())).merge(routes().with_state(authority))
+}

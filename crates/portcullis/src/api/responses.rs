@@ -1,0 +1,94 @@
+use portcullis_core::{access::Scope, authority::TokenPair, user::User};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// An access token and what it takes to get the next one.
+#[derive(Serialize, ToSchema)]
+pub struct TokenPairResponse {
+    /// Access token: a JWT after RFC 9068, for `Authorization: Bearer`.
+    access_token: String,
+    /// Refresh token: opaque, to be used once at `/auth/refresh`.
+    refresh_token: String,
+    /// Always `bearer`.
+    #[schema(example = "bearer")]
+    token_type: &'static str,
+    /// Seconds for which the access token is valid.
+    #[schema(example = 900)]
+    expires_in: u64,
+    /// Scopes of the access token, separated by spaces.
+    #[schema(example = "me")]
+    scope: String,
+    /// Send it along at the next login on this device: then strangers who guess cannot lock you out.
+    device_token: String,
+}
+
+impl From<TokenPair> for TokenPairResponse {
+    fn from(pair: TokenPair) -> Self {
+        Self {
+            access_token: pair.access.secret().expose_secret().to_owned(),
+            refresh_token: pair.refresh.secret().expose_secret().to_owned(),
+            token_type: "bearer",
+            expires_in: pair.expires_in.as_secs(),
+            scope: pair
+                .scopes
+                .iter()
+                .map(Scope::as_str)
+                .collect::<Vec<_>>()
+                .join(" "),
+            device_token: pair.device.secret().expose_secret().to_owned(),
+        }
+    }
+}
+
+/// A user. Nothing that holds a hash can get in here.
+#[derive(Clone, Serialize, ToSchema)]
+pub struct UserResponse {
+    /// Identifier: a UUIDv7.
+    #[schema(format = "uuid")]
+    id: String,
+    /// Email.
+    #[schema(example = "user@example.com")]
+    email: String,
+    /// Name.
+    #[schema(example = "Ada Lovelace")]
+    name: String,
+    /// Roles given to the user.
+    roles: Vec<String>,
+    /// Scopes that these roles have, and the roles that they imply.
+    scopes: Vec<String>,
+    /// `active` or `disabled`.
+    #[schema(example = "active")]
+    status: &'static str,
+    /// When the account was made (RFC 3339).
+    #[schema(format = "date-time")]
+    created_at: String,
+}
+
+impl From<&User> for UserResponse {
+    fn from(user: &User) -> Self {
+        Self {
+            id: user.id.to_string(),
+            email: user.email.to_string(),
+            name: user.name.to_string(),
+            roles: user.roles.iter().map(ToString::to_string).collect(),
+            scopes: user.scopes.iter().map(ToString::to_string).collect(),
+            status: user.status.as_str(),
+            created_at: user.created_at.to_string(),
+        }
+    }
+}
+
+/// It is done.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Done {
+    /// Always `true`.
+    #[schema(example = true)]
+    ok: bool,
+}
+
+impl Done {
+    pub(crate) const fn yes() -> Self {
+        Self { ok: true }
+    }
+}

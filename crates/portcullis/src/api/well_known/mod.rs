@@ -1,0 +1,4 @@
+//! What everyone may read: keys and health.
+
+pub(super) mod health;
+pub(super) mod jwks;
