@@ -49,6 +49,13 @@ impl JwkSet {
         if list.len() > MAX_KEYS {
             return Err(KeyMaterialError::Form("more than 100 keys"));
         }
+        // Who could publish the public keys must not come to publish the secret with them.
+        let secrets = list.iter().filter(|key| key["kty"] == "oct").count();
+        if secrets != 0 && secrets != list.len() {
+            return Err(KeyMaterialError::Form(
+                "shared secrets and public keys do not belong into one set",
+            ));
+        }
         let mut keys: Vec<Jwk> = Vec::with_capacity(list.len());
         for value in list {
             let Value::Object(members) = value else {

@@ -196,3 +196,6 @@ fn succeed(
         .chain(rest)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,3 +26,6 @@ pub use self::{
     verifying::VerifyingKey,
 };
 pub(crate) use self::{mac::MacKey, sealed_token::SealedTokens};
+
+#[cfg(test)]
+mod tests;

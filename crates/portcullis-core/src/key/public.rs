@@ -24,12 +24,10 @@ pub(crate) enum PublicKey {
 
 /// The encodings of Ed25519 points of small order, without the sign bit. Under such a key a signature that anybody
 /// can write holds for any message.
-const SMALL_ORDER: [[u8; 32]; 7] = [
+const SMALL_ORDER: [[u8; 32]; 5] = [
     little_endian(0x00, 0x00, 0x00),
     little_endian(0x01, 0x00, 0x00),
     little_endian(0xec, 0xff, 0x7f),
-    little_endian(0xed, 0xff, 0x7f),
-    little_endian(0xee, 0xff, 0x7f),
     [
         0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
         0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
@@ -68,6 +66,11 @@ impl PublicKey {
                     .try_into()
                     .map_err(|_| KeyMaterialError::Form("a key on Ed25519 has 32 bytes"))?;
                 point[31] &= 0x7f;
+                if point[0] >= 0xed && point[1..31].iter().all(|byte| *byte == 0xff) && point[31] == 0x7f {
+                    return Err(KeyMaterialError::Form(
+                        "the point on Ed25519 is not in its canonical spelling",
+                    ));
+                }
                 if SMALL_ORDER.contains(&point) {
                     return Err(KeyMaterialError::Weak("the point has a small order"));
                 }
@@ -173,5 +176,97 @@ fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), KeyMaterialError> {
     if n.last().is_some_and(|byte| byte % 2 == 0) {
         return Err(KeyMaterialError::Weak("an RSA modulus is odd"));
     }
+    if has_roca_primes(n) {
+        return Err(KeyMaterialError::Weak(
+            "the RSA key can be factored (ROCA, CVE-2017-15361)",
+        ));
+    }
     Ok(())
+}
+
+/// Whether the modulus is of the form that the flawed generator of Infineon's chips gives: a power of 65537 modulo
+/// each of many small primes. Of other moduli less than one in 10^8 is.
+fn has_roca_primes(n: &[u8]) -> bool {
+    // Those modulo which the powers of 65537 are few.
+    const PRIMES: [u32; 17] = [
+        11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
+    ];
+    PRIMES.iter().all(|prime| {
+        let rest = n
+            .iter()
+            .fold(0, |rest, byte| (rest << 8 | u32::from(*byte)) % prime);
+        let mut power = 1;
+        (0..*prime).any(|_| {
+            let found = power == rest;
+            power = power * (65_537 % prime) % prime;
+            found
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::UnparsedPublicKey;
+
+    use super::*;
+
+    #[test]
+    fn under_a_point_of_small_order_anybody_signs() {
+        // R is the neutral point and S is 0: holds whenever the hash is a multiple of the order, 8 at most.
+        let mut signature = [0; 64];
+        signature[0] = 1;
+        for point in SMALL_ORDER {
+            let holds = (0..200u32).any(|number| {
+                UnparsedPublicKey::new(&ED25519, point)
+                    .verify(&number.to_be_bytes(), &signature)
+                    .is_ok()
+            });
+            assert!(holds, "{point:02x?} is in the list for nothing");
+            for sign in [0, 0x80] {
+                let mut x = point.to_vec();
+                x[31] |= sign;
+                let refused = PublicKey::Okp { x }.parsed(Algorithm::EdDSA).err();
+                assert_eq!(
+                    refused,
+                    Some(KeyMaterialError::Weak("the point has a small order"))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_point_has_one_spelling() {
+        for first in [0xed, 0xee, 0xff] {
+            let x = little_endian(first, 0xff, 0x7f).to_vec();
+            let refused = PublicKey::Okp { x }.parsed(Algorithm::EdDSA).err();
+            assert!(matches!(refused, Some(KeyMaterialError::Form(_))));
+        }
+    }
+
+    #[test]
+    fn a_modulus_of_the_flawed_form_is_refused() {
+        // 65537^128 has 2049 bits, and is a power of 65537 modulo anything. Times 65537: shifted by 16 bits, plus itself.
+        let mut n = vec![1u8];
+        for _ in 0..128 {
+            let mut shifted = n.clone();
+            shifted.extend([0, 0]);
+            let mut carry = 0;
+            for at in 0..shifted.len() {
+                let (to, own) = (shifted.len() - 1 - at, n.len().checked_sub(at + 1));
+                let sum = u16::from(shifted[to]) + own.map_or(0, |own| u16::from(n[own])) + carry;
+                shifted[to] = sum.to_le_bytes()[0];
+                carry = sum >> 8;
+            }
+            assert_eq!(carry, 0);
+            n = shifted;
+        }
+        let key = |n: &[u8]| PublicKey::Rsa {
+            n: n.to_vec(),
+            e: vec![1, 0, 1],
+        };
+        let refused = key(&n).parsed(Algorithm::RS256).err();
+        assert!(matches!(refused, Some(KeyMaterialError::Weak(reason)) if reason.contains("ROCA")));
+        *n.last_mut().unwrap() ^= 2;
+        assert!(key(&n).parsed(Algorithm::RS256).is_ok());
+    }
 }

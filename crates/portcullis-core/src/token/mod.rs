@@ -23,3 +23,6 @@ pub use self::{
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod vectors;
