@@ -62,7 +62,7 @@ fn principal(roles: &[&str], scopes: &[&str]) -> LocalUser {
         narrowed: false,
     };
     Arc::new(VerifiedToken {
-        principal,
+        principal: Arc::new(principal),
         kid: "1".into(),
     })
 }
