@@ -73,10 +73,13 @@ pub(super) fn compute(
             lanes,
         } => {
             let params = Params::new(size, passes, lanes, None).map_err(|_| ComputeError)?;
-            let blocks = memory.blocks(params.block_count())?;
-            Argon2::new(algorithm, version, params)
-                .hash_password_into_with_memory(password, salt, digest, blocks)
-                .map_err(|_| ComputeError)
+            argon2(
+                &Argon2::new(algorithm, version, params),
+                password,
+                salt,
+                memory,
+                digest,
+            )
         }
         Recipe::Bcrypt { cost } => {
             let salt = salt.try_into().map_err(|_| ComputeError)?;
@@ -111,6 +114,19 @@ pub(super) fn compute(
     }
 }
 
+fn argon2(
+    context: &Argon2<'_>,
+    password: &[u8],
+    salt: &[u8],
+    memory: &mut Memory,
+    digest: &mut [u8],
+) -> Result<(), ComputeError> {
+    let blocks = memory.blocks(context.params().block_count())?;
+    context
+        .hash_password_into_with_memory(password, salt, digest, blocks)
+        .map_err(|_| ComputeError)
+}
+
 /// Whether the password is the one of the hash, in time that does not depend on the answer.
 pub(super) fn matches(parts: &Parts, password: &[u8], memory: &mut Memory) -> Result<bool, ComputeError> {
     let wanted = parts.digest.get();
@@ -120,3 +136,6 @@ pub(super) fn matches(parts: &Parts, password: &[u8], memory: &mut Memory) -> Re
     let equal: bool = digest.ct_eq(wanted).into();
     Ok(equal & parts.recipe.takes(password))
 }
+
+#[cfg(test)]
+mod tests;

@@ -214,6 +214,12 @@ mod tests {
             "the password has 7 characters: at least 8 are needed"
         );
         assert!(check(&policy, "ada.lovelace, not alone").is_ok());
+        assert!(check(&policy, "8 chars!").is_ok());
+        assert!(check(&policy, &"long".repeat(32)).is_ok());
+        assert_eq!(
+            check(&policy, &"3 x".repeat(43)).unwrap_err().to_string(),
+            "the password has 129 characters: at most 128 are possible"
+        );
     }
 
     #[test]
