@@ -1,0 +1,176 @@
+//! `/me`.
+
+use portcullis_testkit::{
+    people::{self, Member, PASSWORD, UserBody, registration},
+    server::{ADMIN_EMAIL, Setup},
+};
+use serde_json::json;
+
+use crate::start;
+
+on_both!(
+    shows_the_caller,
+    changes_the_name,
+    changes_the_email_with_the_password_only,
+    refuses_wrong_values_and_unowned_fields,
+    deletes_the_account_with_the_password_only,
+    keeps_the_last_administrator,
+    shows_a_change_at_once,
+);
+
+async fn shows_the_caller(setup: Setup) {
+    let app = start(setup).await;
+    let (ada, bob) = (app.register("ada").await, app.register("bob").await);
+    let body: UserBody = ada.me().await.expect(200).read();
+    assert_eq!(body.id, ada.id);
+    let body: UserBody = bob.me().await.expect(200).read();
+    assert_eq!(body.email, "bob@example.com");
+}
+
+async fn changes_the_name(setup: Setup) {
+    let app = start(setup).await;
+    let ada = app.register("ada").await;
+    let body: UserBody = ada
+        .client
+        .patch("/me", &json!({"name": "Ada Lovelace"}))
+        .await
+        .expect(200)
+        .read();
+    assert_eq!(
+        (body.name.as_str(), body.email.as_str()),
+        ("Ada Lovelace", "ada@example.com")
+    );
+    // A name opens nothing: the token stays good.
+    let body: UserBody = ada.me().await.expect(200).read();
+    assert_eq!(body.name, "Ada Lovelace");
+}
+
+async fn changes_the_email_with_the_password_only(setup: Setup) {
+    let app = start(setup).await;
+    let (ada, _bob) = (app.register("ada").await, app.register("bob").await);
+    let new = "ada@elsewhere.example";
+    for body in [
+        json!({"email": new}),
+        json!({"email": new, "current_password": "wrong horse 9 battery"}),
+        json!({"email": new, "current_password": ""}),
+    ] {
+        let answer = ada.client.patch("/me", &body).await;
+        assert!(
+            [400, 403, 422].contains(&answer.status.as_u16()),
+            "{}: {}",
+            answer.status,
+            answer.body
+        );
+    }
+    let taken = json!({"email": "BOB@example.com", "current_password": PASSWORD});
+    ada.client.patch("/me", &taken).await.expect(409);
+    let unchanged: UserBody = ada.me().await.expect(200).read();
+    assert_eq!(unchanged.email, "ada@example.com");
+
+    let body = json!({"email": new, "current_password": PASSWORD});
+    let changed: UserBody = ada.client.patch("/me", &body).await.expect(200).read();
+    assert_eq!(changed.email, new);
+    assert_eq!(Member::login(&app.client(), new, PASSWORD).await.id, ada.id);
+    people::login(&app.client(), "ada@example.com", PASSWORD)
+        .await
+        .expect(401);
+    app.client()
+        .post_json(
+            "/auth/register",
+            &registration("ada@example.com", PASSWORD, "Ada"),
+        )
+        .await
+        .expect(201);
+}
+
+async fn refuses_wrong_values_and_unowned_fields(setup: Setup) {
+    let app = start(setup).await;
+    let ada = app.register("ada").await;
+    ada.client.patch("/me", &json!({"name": ""})).await.expect(422);
+    ada.client
+        .patch("/me", &json!({"name": "n".repeat(101)}))
+        .await
+        .expect(422);
+    let bad = json!({"email": "no-at-sign", "current_password": PASSWORD});
+    ada.client.patch("/me", &bad).await.expect(422);
+    for body in [
+        json!({"roles": ["admin"]}),
+        json!({"status": "disabled"}),
+        json!({"id": "x", "scopes": ["admin"]}),
+    ] {
+        let answer = ada.client.patch("/me", &body).await;
+        assert!(
+            [200, 400, 422].contains(&answer.status.as_u16()),
+            "{}",
+            answer.body
+        );
+        let me: UserBody = ada.me().await.expect(200).read();
+        assert_eq!(
+            (me.roles, me.status.as_str()),
+            (vec!["user".to_owned()], "active"),
+            "mass assignment: {body}"
+        );
+    }
+}
+
+async fn deletes_the_account_with_the_password_only(setup: Setup) {
+    let app = start(setup).await;
+    let ada = app.register("ada").await;
+    let other = ada.again().await;
+    for body in [json!({}), json!({"current_password": "wrong horse 9 battery"})] {
+        let answer = ada.client.delete_json("/me", &body).await;
+        assert!(
+            [400, 403, 422].contains(&answer.status.as_u16()),
+            "{}: {}",
+            answer.status,
+            answer.body
+        );
+    }
+    ada.client.delete("/me").await;
+    ada.me().await.expect(200);
+
+    let gone = ada
+        .client
+        .delete_json("/me", &json!({"current_password": PASSWORD}))
+        .await
+        .expect(204);
+    assert!(gone.body.is_empty());
+    for member in [&ada, &other] {
+        member.me().await.expect_invalid_token();
+        member.refresh().await.expect(401);
+    }
+    people::login(&app.client(), &ada.email, PASSWORD)
+        .await
+        .expect(401);
+    let again = app.register("ada").await;
+    assert_ne!(again.id, ada.id);
+}
+
+async fn keeps_the_last_administrator(setup: Setup) {
+    let app = start(setup).await;
+    let admin = app.admin().await;
+    let body = json!({"current_password": PASSWORD});
+    admin.client.delete_json("/me", &body).await.expect(409);
+    admin.me().await.expect(200);
+    app.add_admin("second@example.org").await;
+    admin.client.delete_json("/me", &body).await.expect(204);
+    people::login(&app.client(), ADMIN_EMAIL, PASSWORD)
+        .await
+        .expect(401);
+}
+
+async fn shows_a_change_at_once(setup: Setup) {
+    let app = start(setup).await;
+    let (ada, admin) = (app.register("ada").await, app.admin().await);
+    for round in 0..10 {
+        let name = format!("Ada {round}");
+        let path = format!("/admin/users/{}", ada.id);
+        admin
+            .client
+            .patch(&path, &json!({"name": name}))
+            .await
+            .expect(200);
+        let me: UserBody = ada.me().await.expect(200).read();
+        assert_eq!(me.name, name, "a stale profile");
+    }
+}

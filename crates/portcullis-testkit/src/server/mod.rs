@@ -1,0 +1,141 @@
+//! A running Portcullis on a database of its own.
+
+mod database;
+mod process;
+
+use std::path::Path;
+
+pub use self::{
+    database::{Database, Engine},
+    process::{CommandOutput, Process},
+};
+use crate::{
+    client::Client,
+    people::{self, Member},
+};
+
+/// Email of the administrator that [`App::admin`] logs in.
+pub const ADMIN_EMAIL: &str = "root@example.org";
+
+/// The issuer of all applications under test: it must outlive a restart on another port.
+pub const ISSUER: &str = "https://auth.example.test";
+
+/// How to start.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The database.
+    pub engine: Engine,
+    /// Environment of the process.
+    pub env: Vec<(String, String)>,
+    /// Flags of `serve`.
+    pub flags: Vec<String>,
+}
+
+impl Setup {
+    /// On `engine`, with rate limits off ([`Setup::limited`]) and cheap hashing ([`Setup::real_hashing`]): a test
+    /// asks for what it is about.
+    #[must_use]
+    pub fn new(engine: Engine) -> Self {
+        Self {
+            engine,
+            env: Vec::new(),
+            flags: Vec::new(),
+        }
+        .env("PORTCULLIS_LIMITS__ENABLED", "false")
+        .env("PORTCULLIS_PASSWORD__MEMORY_KIB", "64")
+        .env("PORTCULLIS_PASSWORD__ITERATIONS", "1")
+        .env("PORTCULLIS_PASSWORD__DEADLINE", "20s")
+        .env("PORTCULLIS_TOKEN__ISSUER", ISSUER)
+    }
+
+    /// With the default rate limits.
+    #[must_use]
+    pub fn limited(self) -> Self {
+        self.env("PORTCULLIS_LIMITS__ENABLED", "true")
+    }
+
+    /// With the default cost of passwords and the default deadline.
+    #[must_use]
+    pub fn real_hashing(mut self) -> Self {
+        self.env
+            .retain(|(name, _)| !name.starts_with("PORTCULLIS_PASSWORD__"));
+        self
+    }
+
+    /// With a setting.
+    #[must_use]
+    pub fn env(mut self, key: &str, value: &str) -> Self {
+        self.env.retain(|(name, _)| name != key);
+        self.env.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With a flag of `serve`.
+    #[must_use]
+    pub fn flag(mut self, flag: &str) -> Self {
+        self.flags.push(flag.to_owned());
+        self
+    }
+
+    /// Starts `binary`.
+    pub async fn start(self, binary: &Path) -> App {
+        let database = Database::create(self.engine).await;
+        let process = Process::start(binary, &self, &database).await;
+        App {
+            setup: self,
+            database,
+            process,
+            binary: binary.to_owned(),
+        }
+    }
+}
+
+/// The application under test.
+pub struct App {
+    setup: Setup,
+    /// Its process.
+    pub process: Process,
+    /// Its database.
+    pub database: Database,
+    binary: std::path::PathBuf,
+}
+
+impl App {
+    /// Nobody in particular.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(self.process.url())
+    }
+
+    /// Someone who registers now, as `label@example.com`.
+    pub async fn register(&self, label: &str) -> Member {
+        Member::register(&self.client(), label).await
+    }
+
+    /// An administrator, made at the command line and logged in.
+    pub async fn admin(&self) -> Member {
+        self.add_admin(ADMIN_EMAIL).await;
+        Member::login(&self.client(), ADMIN_EMAIL, people::PASSWORD).await
+    }
+
+    /// Adds an administrator at the command line.
+    pub async fn add_admin(&self, email: &str) {
+        self.command(
+            &["user", "add", email, "--role", "admin", "--name", "Root"],
+            &format!("{}\n", people::PASSWORD),
+        )
+        .await
+        .success();
+    }
+
+    /// Runs `portcullis ARGUMENTS` on the same data folder and database.
+    pub async fn command(&self, arguments: &[&str], stdin: &str) -> CommandOutput {
+        process::command(&self.binary, &self.setup, &self.database, arguments, stdin).await
+    }
+
+    /// Starts again after [`Process::kill`] or [`Process::terminate`], on the same data.
+    pub async fn restart(&mut self) {
+        self.process.kill();
+        self.process = Process::start(&self.binary, &self.setup, &self.database).await;
+    }
+}
