@@ -1,1 +1,30 @@
-//! placeholder
+//! The [`Store`](portcullis_core::store::Store) port of Portcullis over SQLite and PostgreSQL.
+//!
+//! Every query is written once and runs on both (`sql.rs`); what differs is in `dialect.rs` and `migrations/`. A folder
+//! is a concept; in it each act of the port is one type, an `Act`: what it needs, and one function that does it inside a
+//! transaction. Who opens that transaction, and when it is committed, is told by the engine:
+//!
+//! - `sqlite/`: one writer; many acts share a COMMIT, each behind a savepoint of its own. Readers have a pool.
+//! - `postgres/`: a transaction per act, run again from the start when it met another one.
+//!
+//! All tables are called `portcullis_*`, so that the crate can live in the database of an application.
+
+mod act;
+mod audit;
+mod database;
+mod dialect;
+mod errors;
+mod feed;
+mod key;
+mod migration;
+mod options;
+mod postgres;
+mod role;
+mod session;
+mod sql;
+mod sqlite;
+mod store;
+mod upkeep;
+mod user;
+
+pub use self::{database::Database, errors::OpenError, options::DatabaseOptions};

@@ -15,6 +15,7 @@
 )]
 
 pub mod client;
+pub mod database;
 pub mod jwt;
 pub mod manners;
 pub mod people;

@@ -1,0 +1,111 @@
+//! All that differs between the engines, apart from the text of the migrations.
+
+use uuid::Uuid;
+
+use crate::sql::Connection;
+
+/// Makes other acts on the user wait until this one is done. SQLite has one writer, who holds the whole database.
+pub(crate) async fn lock_user(connection: &mut Connection<'_>, user: Uuid) -> Result<(), sqlx::Error> {
+    match connection {
+        Connection::Sqlite(_) => Ok(()),
+        Connection::Postgres(c) => {
+            sqlx::query("SELECT 1 FROM portcullis_users WHERE id = $1 FOR UPDATE")
+                .bind(user)
+                .execute(&mut **c)
+                .await?;
+            Ok(())
+        }
+    }
+}
+
+/// Whether the act should be run again from the start: it met another one, and nothing of it remains.
+///
+/// A violated foreign key belongs here: a role or user that the act saw was deleted before it wrote; seeing anew tells.
+pub(crate) fn worth_retrying(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        return false;
+    };
+    // Serialization failure, deadlock, foreign key (PostgreSQL, appendix A).
+    matches!(error.code().as_deref(), Some("40001" | "40P01" | "23503"))
+}
+
+/// Whether a failed COMMIT certainly left nothing behind: the server itself said so, and did not die saying it.
+pub(crate) fn certainly_rolled_back(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        return false;
+    };
+    let code = error.code().unwrap_or_default();
+    // Class 08: connection; 57: operator intervention, shutdown; 58, XX: system and internal errors; 40003: the server
+    // does not know itself. A code of SQLite has no letters and fewer digits.
+    code.len() == 5
+        && code != "40003"
+        && !["08", "57", "58", "XX", "F0", "53"]
+            .iter()
+            .any(|class| code.starts_with(class))
+}
+
+/// Whether the error is a unique index that has the value already.
+pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.is_unique_violation())
+}
+
+/// Whether SQLite says that someone else holds the file (`SQLITE_BUSY` and its extended codes).
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error)
+        if error.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == 5))
+}
+
+/// Whether SQLite says that the file is something else (`SQLITE_NOTADB`).
+pub(crate) fn is_not_a_database(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some("26"))
+}
+
+/// The least text that is greater than every text that begins with `prefix`, in the order of bytes; `None` when there
+/// is none.
+pub(crate) fn after_prefix(prefix: &str) -> Option<String> {
+    let mut rest = prefix.to_owned();
+    while let Some(last) = rest.pop() {
+        // The characters in order, without the gap of the surrogates.
+        let next = match last {
+            '\u{d7ff}' => Some('\u{e000}'),
+            other => char::from_u32(u32::from(other) + 1),
+        };
+        if let Some(next) = next {
+            rest.push(next);
+            return Some(rest);
+        }
+    }
+    None
+}
+
+/// Whether PostgreSQL can hold the text: it has no NUL. Nothing with one was ever stored, so nothing matches it.
+pub(crate) fn storable(text: &str) -> bool {
+    !text.contains('\0')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_prefix_skips_what_is_no_character() {
+        assert_eq!(after_prefix("ab").as_deref(), Some("ac"));
+        assert_eq!(after_prefix("a\u{d7ff}").as_deref(), Some("a\u{e000}"));
+        assert_eq!(after_prefix("a\u{10ffff}").as_deref(), Some("b"));
+        assert_eq!(after_prefix("\u{10ffff}"), None);
+        assert_eq!(after_prefix(""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_range_holds_exactly_what_begins_so(prefix in "\\PC{0,4}", text in "\\PC{0,6}") {
+            let inside = text.as_str() >= prefix.as_str()
+                && after_prefix(&prefix).is_none_or(|end| text < end);
+            prop_assert_eq!(inside, text.starts_with(&prefix));
+            let longer = format!("{prefix}{text}");
+            prop_assert!(after_prefix(&prefix).is_none_or(|end| longer < end));
+        }
+    }
+}

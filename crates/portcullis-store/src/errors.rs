@@ -1,0 +1,118 @@
+use std::path::PathBuf;
+
+/// Why a database could not be opened. Each text says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Neither SQLite nor PostgreSQL.
+    #[error(
+        "the database URL begins with neither `sqlite:` nor `postgres://`: write `sqlite:///path/file.db` or \
+         `postgres://user:password@host:5432/database`"
+    )]
+    Scheme,
+    /// No file in the URL, or more than a file.
+    #[error(
+        "the database URL does not name a SQLite file: write `sqlite:///path/file.db` (a database in memory or with \
+         parameters behind `?` is not supported)"
+    )]
+    SqliteUrl,
+    /// Not readable as a URL.
+    #[error(
+        "the database URL is not readable: write `postgres://user:password@host:5432/database`, with special \
+         characters of the password percent-encoded (`@` as `%40`)"
+    )]
+    PostgresUrl,
+    /// The file cannot be made or opened.
+    #[error(
+        "cannot open {p}: {source}. Its folder must exist, and the user that runs Portcullis must be able to write \
+         there", p = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system or SQLite says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file is something else.
+    #[error("{p} is not a SQLite database: name another file, or restore this one from a backup", p = path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Someone holds the file for too long.
+    #[error(
+        "{p} stays locked by another process: stop what holds it (`fuser {p}` tells), or raise the timeout", p = path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file system has no shared memory for the write-ahead log.
+    #[error(
+        "SQLite cannot use a write-ahead log for {p} (it says `{mode}`): put the file on a local disk, not on a \
+         network file system", p = path.display())]
+    NoWal {
+        /// The file.
+        path: PathBuf,
+        /// The journal mode that it has instead.
+        mode: String,
+    },
+    /// No connection to PostgreSQL.
+    #[error(
+        "cannot connect to PostgreSQL at {place}: {source}. Check that it runs, and the URL with user and password"
+    )]
+    Unreachable {
+        /// Host, port, database.
+        place: String,
+        /// What went wrong.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Text is not stored as UTF-8.
+    #[error(
+        "the database at {place} has the encoding {encoding}: make one with `CREATE DATABASE .. ENCODING 'UTF8'`"
+    )]
+    Encoding {
+        /// Host, port, database.
+        place: String,
+        /// Its encoding.
+        encoding: String,
+    },
+    /// Made by a newer version.
+    #[error(
+        "the database has migration {found} (`{name}`), this version of Portcullis knows up to {known}: run the \
+         version that made it, or a newer one"
+    )]
+    Newer {
+        /// Newest migration that the database has.
+        found: i64,
+        /// Its name.
+        name: String,
+        /// Newest migration that is known.
+        known: i64,
+    },
+    /// Made by something else.
+    #[error(
+        "migration {number} (`{name}`) was applied to the database with another text than this version of Portcullis \
+         has: the schema is not what it expects. Run the version that made it, or restore a backup"
+    )]
+    Checksum {
+        /// Number of the migration.
+        number: i64,
+        /// Its name.
+        name: String,
+    },
+    /// A migration failed; the database is as it was before it.
+    #[error("migration {number} (`{name}`) failed, the database is as it was before it: {source}")]
+    Migration {
+        /// Number of the migration.
+        number: i64,
+        /// Its name.
+        name: &'static str,
+        /// What went wrong.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database did not answer while it was looked at.
+    #[error("the database did not answer while its schema was read: {0}")]
+    Schema(#[source] sqlx::Error),
+}

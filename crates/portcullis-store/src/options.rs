@@ -1,0 +1,107 @@
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::OpenError;
+
+/// Where the database is and how to use it.
+///
+/// ```
+/// use portcullis_store::DatabaseOptions;
+///
+/// let mut options = DatabaseOptions::new("sqlite:///var/lib/portcullis/portcullis.db");
+/// options.max_connections = 4;
+/// ```
+#[derive(Clone)]
+pub struct DatabaseOptions {
+    /// `sqlite:///path/file.db`, `sqlite:relative/file.db`, or
+    /// `postgres://user:password@host:port/database?sslmode=verify-full`. The path of a SQLite file is taken as it
+    /// stands, without any decoding.
+    pub url: SecretString,
+    /// Most connections at once: of PostgreSQL, or that read from SQLite (one more writes). One more is kept for the
+    /// feed. 10 by default.
+    pub max_connections: u32,
+    /// How long to wait for a connection, for one statement, for the lock of a SQLite file, for a place in its queue.
+    /// 5 seconds by default.
+    pub timeout: Duration,
+    /// Whether [`Database::open`](crate::Database::open) applies the migrations that are missing. It does by default;
+    /// without, [`Database::pending_migrations`](crate::Database::pending_migrations) tells.
+    pub migrate: bool,
+}
+
+impl DatabaseOptions {
+    /// The defaults, at `url`.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: SecretString::from(url.into()),
+            max_connections: 10,
+            timeout: Duration::from_secs(5),
+            migrate: true,
+        }
+    }
+
+    /// Which engine and where.
+    pub(crate) fn place(&self) -> Result<Place, OpenError> {
+        let url = self.url.expose_secret();
+        if let Some(rest) = url.strip_prefix("sqlite:") {
+            let path = rest.strip_prefix("//").unwrap_or(rest);
+            if path.is_empty() || path.contains(":memory:") || path.contains(['?', '\0']) {
+                return Err(OpenError::SqliteUrl);
+            }
+            return Ok(Place::Sqlite(PathBuf::from(path)));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            // The text of the error is not shown: it may repeat a part of the password.
+            let options = PgConnectOptions::from_str(url).map_err(|_| OpenError::PostgresUrl)?;
+            return Ok(Place::Postgres(Box::new(options)));
+        }
+        Err(OpenError::Scheme)
+    }
+}
+
+/// Where a database is.
+#[derive(Debug)]
+pub(crate) enum Place {
+    Sqlite(PathBuf),
+    Postgres(Box<PgConnectOptions>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sqlite(url: &str) -> Option<PathBuf> {
+        match DatabaseOptions::new(url).place() {
+            Ok(Place::Sqlite(path)) => Some(path),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_path_is_taken_as_it_stands() {
+        assert_eq!(sqlite("sqlite:///var/lib/p.db"), Some("/var/lib/p.db".into()));
+        assert_eq!(sqlite("sqlite://data/p.db"), Some("data/p.db".into()));
+        assert_eq!(sqlite("sqlite:data/100% p.db"), Some("data/100% p.db".into()));
+        for refused in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite:p.db?mode=ro"] {
+            assert_eq!(sqlite(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn an_error_never_repeats_the_password() {
+        for url in [
+            "postgres://u:hunter2@[bad/db",
+            "mysql://u:hunter2@h/d",
+            "sqlite:p?key=hunter2",
+        ] {
+            let error = DatabaseOptions::new(url).place().unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{url}");
+        }
+        assert!(matches!(
+            DatabaseOptions::new("postgres://u:p@localhost/d?sslmode=require").place(),
+            Ok(Place::Postgres(_))
+        ));
+    }
+}

@@ -1,0 +1,145 @@
+//! SQLite: one connection that writes, a few that read.
+
+mod job;
+mod writer;
+
+use std::{
+    fs::OpenOptions,
+    io::ErrorKind,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
+};
+
+pub(crate) use self::writer::Writer;
+use crate::{DatabaseOptions, OpenError, dialect, migration, role::RoleCache};
+
+/// An open SQLite file.
+pub(crate) struct Sqlite {
+    pub(crate) writer: Writer,
+    pub(crate) readers: SqlitePool,
+    /// One connection that nobody else takes: the feed is read however busy the others are.
+    pub(crate) feed: SqlitePool,
+}
+
+impl Sqlite {
+    pub(crate) async fn open(
+        path: &Path,
+        options: &DatabaseOptions,
+        roles: Arc<RoleCache>,
+    ) -> Result<Self, OpenError> {
+        make_file(path, options.migrate)?;
+        let opener = Opener {
+            path: path.to_owned(),
+            timeout: options.timeout,
+        };
+        let mut connection = opener.connect().await?;
+        if options.migrate {
+            migration::apply_sqlite(&mut connection)
+                .await
+                .map_err(|error| opener.explain(error))?;
+        } else {
+            migration::pending(&mut crate::sql::Connection::Sqlite(&mut connection))
+                .await
+                .map_err(|error| opener.explain(error))?;
+        }
+        let readers = opener.readers(options.max_connections.max(1), Duration::from_secs(600));
+        let feed = opener.readers(1, Duration::from_secs(600));
+        Ok(Self {
+            writer: Writer::start(connection, opener, roles),
+            readers,
+            feed,
+        })
+    }
+
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.feed.close().await;
+        // Last, so that the log is written back and removed.
+        self.writer.close().await;
+    }
+}
+
+/// Makes the file, readable for its owner only; SQLite gives the log beside it the same mode.
+fn make_file(path: &Path, create: bool) -> Result<(), OpenError> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(create)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(OpenError::File {
+            path: path.to_owned(),
+            source: error.into(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Opens connections to one file.
+pub(crate) struct Opener {
+    path: PathBuf,
+    pub(crate) timeout: Duration,
+}
+
+impl Opener {
+    fn options(&self) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
+            .filename(&self.path)
+            .busy_timeout(self.timeout)
+            .foreign_keys(true)
+            // Each COMMIT reaches the disk before it is answered (https://www.sqlite.org/pragma.html#pragma_synchronous).
+            .synchronous(SqliteSynchronous::Full)
+            .disable_statement_logging()
+    }
+
+    /// The connection that writes.
+    pub(crate) async fn connect(&self) -> Result<SqliteConnection, OpenError> {
+        let failed = |error: sqlx::Error| self.explain(OpenError::Schema(error));
+        let mut connection = self.options().connect().await.map_err(failed)?;
+        let (mode,): (String,) = sqlx::query_as("PRAGMA journal_mode = WAL")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(failed)?;
+        if mode != "wal" {
+            return Err(OpenError::NoWal {
+                path: self.path.clone(),
+                mode,
+            });
+        }
+        Ok(connection)
+    }
+
+    fn readers(&self, most: u32, idle: Duration) -> SqlitePool {
+        SqlitePoolOptions::new()
+            .max_connections(most)
+            .acquire_timeout(self.timeout)
+            .idle_timeout(idle)
+            // A file does not go away as a server does.
+            .test_before_acquire(false)
+            .connect_lazy_with(self.options().read_only(true))
+    }
+
+    /// Says of an error of SQLite what to do about it.
+    fn explain(&self, error: OpenError) -> OpenError {
+        match error {
+            OpenError::Schema(source) if dialect::is_busy(&source) => OpenError::Locked {
+                path: self.path.clone(),
+            },
+            OpenError::Schema(source) if dialect::is_not_a_database(&source) => OpenError::NotADatabase {
+                path: self.path.clone(),
+            },
+            OpenError::Schema(source) => OpenError::File {
+                path: self.path.clone(),
+                source: source.into(),
+            },
+            other => other,
+        }
+    }
+}

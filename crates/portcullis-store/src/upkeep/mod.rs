@@ -1,0 +1,11 @@
+//! Upkeep: purging, leases, values of the store as a whole.
+
+mod lease;
+mod meta;
+mod purge;
+
+pub(crate) use self::{
+    lease::TakeLease,
+    meta::{MetaOrInsert, SetMeta, meta, ping},
+    purge::{BATCH, Purge, PurgeKind},
+};

@@ -1,0 +1,200 @@
+//! What the tests need around the store.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use portcullis_core::{
+    access::{Role, RoleName},
+    audit::{ActContext, Actor, AuditEvent},
+    clock::{Clock, MovableClock, Timestamp},
+    id::{AuditId, SessionId, UserId},
+    key::{MasterKey, Vault},
+    password::StoredHash,
+    revocation::Change,
+    rng::{self, SystemRng},
+    session::{
+        NewSession, PresentedRefresh, RefreshAct, RefreshToken, SessionKeys, SessionRules, StoredSession,
+    },
+    store::{AuditFilter, NewUser, OpenSession, Opened, RefreshOutcome, Store, UserActError},
+    user::{EmailKey, Standing, UserStatus},
+};
+use portcullis_store::Database;
+use secrecy::ExposeSecret as _;
+
+/// For how long changes are kept.
+pub(crate) const DENY: Duration = Duration::from_secs(1_000);
+
+/// A store, a clock that the test moves, and the server's keys.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) store: Database,
+    pub(crate) clock: Arc<MovableClock>,
+    pub(crate) keys: Arc<SessionKeys>,
+}
+
+impl World {
+    pub(crate) fn new(store: Database) -> Self {
+        let vault = Arc::new(Vault::new(&MasterKey::generate(&SystemRng)));
+        Self {
+            store,
+            clock: Arc::new(MovableClock::default()),
+            keys: Arc::new(SessionKeys::new(vault)),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    pub(crate) fn context(&self) -> ActContext {
+        ActContext {
+            now: self.now(),
+            deny_until: self.now() + DENY,
+            audit_id: AuditId::generate(self.now(), &SystemRng),
+            tag: i64::from_be_bytes(rng::bytes(&SystemRng)),
+            actor: Actor::Operator,
+            address: Some([192, 0, 2, 7].into()),
+            request_id: Some("request-1".to_owned()),
+        }
+    }
+
+    pub(crate) fn new_user(&self, email: &str, roles: &[&str]) -> NewUser {
+        NewUser {
+            id: UserId::generate(self.now(), &SystemRng),
+            email: email.parse().unwrap(),
+            name: "Ada Lovelace".parse().unwrap(),
+            password: Some(hash("first")),
+            roles: names(roles),
+            status: UserStatus::Active,
+            session: None,
+            event: portcullis_core::audit::kind::USER_CREATED,
+        }
+    }
+
+    pub(crate) async fn create(&self, user: NewUser) -> Result<Opened, UserActError> {
+        self.store.create_user(&self.context(), user).await
+    }
+
+    /// An active user with these roles.
+    pub(crate) async fn user(&self, email: &str, roles: &[&str]) -> UserId {
+        let opened = self.create(self.new_user(email, roles)).await.unwrap();
+        opened.standing.user.id
+    }
+
+    pub(crate) async fn standing(&self, user: UserId) -> Standing {
+        self.store.user(user).await.unwrap().expect("the user is there")
+    }
+
+    pub(crate) fn new_session(&self) -> NewSession {
+        let id = SessionId::generate(self.now(), &SystemRng);
+        NewSession {
+            id,
+            sealed_salt: self.keys.seal_salt(id, &SystemRng),
+            narrowed: None,
+            address: Some("2001:db8::1".parse().unwrap()),
+            agent: Some("a browser".to_owned()),
+            created_at: self.now(),
+            idle_expires_at: self.now() + SessionRules::default().idle,
+            expires_at: self.now() + SessionRules::default().absolute,
+        }
+    }
+
+    pub(crate) fn open_act(&self, user: UserId, session_epoch: i64) -> OpenSession {
+        OpenSession {
+            user,
+            session_epoch,
+            session: self.new_session(),
+            clear: Vec::new(),
+            upgrade: None,
+        }
+    }
+
+    /// A login.
+    pub(crate) async fn login(&self, user: UserId) -> StoredSession {
+        let epoch = self.standing(user).await.session_epoch;
+        let act = self.open_act(user, epoch);
+        let opened = self.store.open_session(&self.context(), act).await.unwrap();
+        assert_eq!(opened.changes, []);
+        opened.session.unwrap()
+    }
+
+    pub(crate) fn token(&self, session: &StoredSession) -> String {
+        let token = RefreshToken::issue(session, &self.keys).unwrap();
+        token.secret().expose_secret().to_owned()
+    }
+
+    pub(crate) fn refresh_act(&self, token: &str) -> RefreshAct {
+        RefreshAct {
+            context: self.context(),
+            presented: PresentedRefresh::read(token, &self.keys).unwrap(),
+            rules: SessionRules::default(),
+            keys: Arc::clone(&self.keys),
+        }
+    }
+
+    pub(crate) async fn refresh(&self, token: &str) -> RefreshOutcome {
+        self.store.refresh(&self.refresh_act(token)).await.unwrap()
+    }
+
+    /// A refresh that must succeed.
+    pub(crate) async fn carry_on(&self, token: &str) -> (StoredSession, Standing) {
+        match self.refresh(token).await {
+            RefreshOutcome::Granted { session, standing } => (*session, *standing),
+            other => panic!("refused: {other:?}"),
+        }
+    }
+
+    /// The newest audit event.
+    pub(crate) async fn last_event(&self) -> AuditEvent {
+        let filter = AuditFilter {
+            limit: 1,
+            ..AuditFilter::default()
+        };
+        self.store.audit(&filter).await.unwrap().remove(0)
+    }
+
+    pub(crate) async fn events(&self) -> usize {
+        let filter = AuditFilter {
+            limit: 10_000,
+            ..AuditFilter::default()
+        };
+        self.store.audit(&filter).await.unwrap().len()
+    }
+
+    pub(crate) async fn put_role(&self, name: &str, scopes: &[&str], implies: &[&str]) -> Vec<Change> {
+        let written = self
+            .store
+            .put_role(&self.context(), role(name, scopes, implies))
+            .await
+            .unwrap();
+        written.changes
+    }
+}
+
+pub(crate) fn role(name: &str, scopes: &[&str], implies: &[&str]) -> Role {
+    Role {
+        name: name.parse().unwrap(),
+        description: format!("The {name}."),
+        scopes: scopes.iter().map(|scope| scope.parse().unwrap()).collect(),
+        implies: implies
+            .iter()
+            .map(|role| role.parse().unwrap())
+            .collect::<BTreeSet<_>>(),
+    }
+}
+
+pub(crate) fn names(names: &[&str]) -> Vec<RoleName> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+/// A stored hash; the store never looks inside.
+pub(crate) fn hash(of: &str) -> StoredHash {
+    StoredHash::from_stored(format!("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA${of}"))
+}
+
+pub(crate) fn key(email: &str) -> EmailKey {
+    EmailKey::of(email)
+}
