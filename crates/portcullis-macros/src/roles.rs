@@ -46,7 +46,7 @@ pub(crate) struct Roles {
     attributes: Vec<Attribute>,
     visibility: Visibility,
     name: Ident,
-    roles: Vec<Role>,
+    declared: Vec<Role>,
     /// For each role, the roles that it implies, directly.
     implies: Vec<BTreeSet<usize>>,
 }
@@ -71,7 +71,7 @@ impl Parse for Roles {
             visibility,
             name,
             implies: vec![BTreeSet::new(); roles.len()],
-            roles,
+            declared: roles,
         };
         while !input.is_empty() {
             this.parse_order(input)?;
@@ -93,7 +93,7 @@ impl Roles {
                     name.span(),
                     format!(
                         "`{}` would imply itself: remove one of the `>` between them",
-                        self.roles[higher].name
+                        self.declared[higher].name
                     ),
                 ));
             }
@@ -109,11 +109,11 @@ impl Roles {
     }
 
     fn index(&self, name: &Ident) -> syn::Result<usize> {
-        self.roles
+        self.declared
             .iter()
             .position(|role| role.name == *name)
             .ok_or_else(|| {
-                let known: Vec<String> = self.roles.iter().map(|role| role.name.to_string()).collect();
+                let known: Vec<String> = self.declared.iter().map(|role| role.name.to_string()).collect();
                 syn::Error::new(
                     name.span(),
                     format!("there is no role `{name}`: the roles are {}", known.join(", ")),
@@ -138,7 +138,7 @@ impl Roles {
             attributes,
             visibility,
             name,
-            roles,
+            declared: roles,
             ..
         } = self;
         let types = roles.iter().map(|role| {
@@ -169,7 +169,7 @@ impl Roles {
             let lower = self
                 .closure(role)
                 .into_iter()
-                .map(|index| &self.roles[index].name);
+                .map(|index| &self.declared[index].name);
             quote!(&[#(Self::#lower),*])
         });
         let doc =

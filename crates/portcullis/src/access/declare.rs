@@ -37,6 +37,10 @@ impl Access {
 
     /// Both must hold. What anyone may do is not named twice.
     #[must_use]
+    #[expect(
+        clippy::match_same_arms,
+        reason = "in this order: `Public` gives way to all, then `Authenticated`"
+    )]
     pub fn and(self, other: Self) -> Self {
         let requirement = match (self.requirement, other.requirement) {
             (Requirement::Public, only) | (only, Requirement::Public) => only,

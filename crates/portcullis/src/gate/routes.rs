@@ -117,6 +117,7 @@ where
     /// What [`crate::routes!`] expands to.
     #[doc(hidden)]
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "as axum takes handlers")]
     pub fn described<P, H, T>(mut self, handler: H) -> Self
     where
         P: Path + SchemaReferences + for<'t> Tags<'t>,

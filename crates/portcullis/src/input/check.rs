@@ -48,10 +48,6 @@ impl Check {
     }
 
     /// `text` as a `T`, if it came. The outer `None` is an error, the inner one an absent value.
-    #[expect(
-        clippy::option_option,
-        reason = "`parse_optional(..)?` reads as it should at each call"
-    )]
     pub fn parse_optional<T: FromStr<Err: Display>>(
         &mut self,
         field: &'static str,

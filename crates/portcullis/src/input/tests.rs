@@ -217,11 +217,11 @@ async fn too_large_is_413() {
 async fn wrong_values_are_422_and_say_where_without_repeating_them() {
     let cases = [
         (
-            r#"{}"#,
+            "{}",
             json!([{"loc": ["body", "title"], "msg": "required", "type": "missing"}]),
         ),
         (
-            r#"[]"#,
+            "[]",
             json!([{"loc": ["body"], "msg": "expected an object", "type": "type"}]),
         ),
         (

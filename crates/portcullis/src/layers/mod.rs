@@ -1,17 +1,39 @@
-//! What stands around all routes.
+//! What every request and every answer goes through, errors included: [`Edge`].
+//!
+//! From the outside in: request id, client address, security headers and the access log; CORS; body limit, timeout
+//! and caught panics; then the router. So an answer of 401, 413 or 500 carries the same headers as one of 200.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use axum::Router;
+//! use portcullis::{core::{clock::SystemClock, rng::SystemRng}, layers::{Cors, Edge, EdgeConfig}};
+//! use tower::Layer;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = EdgeConfig {
+//!     cors: Some(Cors::new(&["https://app.example.com"], true)?),
+//!     ..EdgeConfig::default()
+//! };
+//! let service = Edge::new(config, Arc::new(SystemClock), &SystemRng).layer(Router::<()>::new());
+//! # drop(service);
+//! # Ok(())
+//! # }
+//! ```
 
-use std::{fmt, net::IpAddr, sync::Arc};
+mod address;
+mod cors;
+mod edge;
+mod headers;
+mod request_id;
+mod shelter;
 
-/// Where a request comes from, as the layers found out: a request extension.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientAddress(pub IpAddr);
+pub use self::{
+    address::{ClientAddress, ForwardedBy, TrustedProxies},
+    cors::{Cors, CorsError},
+    edge::{Edge, EdgeConfig, EdgeService},
+    request_id::RequestId,
+};
 
-/// Names a request in the log, the audit log and the answer's `x-request-id`: a request extension.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(pub Arc<str>);
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+#[cfg(test)]
+mod tests;

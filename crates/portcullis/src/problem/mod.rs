@@ -99,7 +99,7 @@ impl Problem {
             .member("errors", errors)
     }
 
-    /// 429 with `Retry-After` and the RateLimit fields.
+    /// 429 with `Retry-After` and the `RateLimit` fields.
     #[must_use]
     pub fn too_many_requests(limit: Decision) -> Self {
         let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS)

@@ -1,0 +1,95 @@
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, Uri, header};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::request_id::X_REQUEST_ID;
+use crate::problem::RateLimit;
+
+/// Which pages of other origins may call from a browser.
+#[derive(Clone, Debug)]
+pub struct Cors(pub(super) CorsLayer);
+
+/// Why CORS is not configured as it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CorsError {
+    /// `*` with credentials.
+    #[error("the origin `*` with credentials would let any page act as its visitor: list the origins")]
+    AnyWithCredentials,
+    /// `*` among others.
+    #[error("the origin `*` makes all others pointless: list it alone, or not at all")]
+    AnyAmongOthers,
+    /// Not an origin.
+    #[error(
+        "`{0}` is not an origin: write `https://app.example.com` or `http://localhost:3000`, nothing after it"
+    )]
+    NotAnOrigin(String),
+}
+
+impl Cors {
+    /// Lets pages of `origins` call, with cookies and the like if `credentials`. GET, POST, PUT, PATCH, DELETE with
+    /// `Authorization`, `Content-Type` and `X-CSRF-Token`; pages may read the limits, `Retry-After`,
+    /// `WWW-Authenticate`, `Link` and the request id.
+    ///
+    /// # Errors
+    /// When an origin is none, or `*` comes with credentials or among others.
+    pub fn new(origins: &[impl AsRef<str>], credentials: bool) -> Result<Self, CorsError> {
+        let origins: Vec<&str> = origins.iter().map(AsRef::as_ref).collect();
+        let allowed = match origins.as_slice() {
+            ["*"] if credentials => return Err(CorsError::AnyWithCredentials),
+            ["*"] => AllowOrigin::any(),
+            _ if origins.contains(&"*") => return Err(CorsError::AnyAmongOthers),
+            _ => AllowOrigin::list(
+                origins
+                    .iter()
+                    .map(|origin| parse(origin))
+                    .collect::<Result<Vec<_>, _>>()?,
+            ),
+        };
+        let layer = CorsLayer::new()
+            .allow_origin(allowed)
+            .allow_credentials(credentials)
+            .allow_methods([
+                Method::GET,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+            ])
+            .allow_headers([
+                header::AUTHORIZATION,
+                header::CONTENT_TYPE,
+                HeaderName::from_static("x-csrf-token"),
+            ])
+            .expose_headers([
+                RateLimit::STATE,
+                RateLimit::POLICY,
+                header::RETRY_AFTER,
+                header::WWW_AUTHENTICATE,
+                header::LINK,
+                X_REQUEST_ID,
+            ])
+            .max_age(Duration::from_secs(600));
+        Ok(Self(layer))
+    }
+}
+
+/// Exactly what a browser sends in `Origin`: scheme, host in lower case, port unless it is the scheme's own.
+fn parse(origin: &str) -> Result<HeaderValue, CorsError> {
+    let wrong = || CorsError::NotAnOrigin(origin.to_owned());
+    let uri: Uri = origin.parse().map_err(|_| wrong())?;
+    let scheme = uri.scheme_str().ok_or_else(wrong)?;
+    let authority = uri.authority().ok_or_else(wrong)?;
+    let is_default_port = matches!(
+        (scheme, authority.port_u16()),
+        ("https", Some(443)) | ("http", Some(80))
+    );
+    let is_exact = format!("{scheme}://{authority}") == origin;
+    let is_host = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._:[]".contains(&b);
+    let is_plain = !authority.host().is_empty() && authority.as_str().bytes().all(is_host);
+    if is_exact && is_plain && !is_default_port && matches!(scheme, "http" | "https") {
+        HeaderValue::try_from(origin).map_err(|_| wrong())
+    } else {
+        Err(wrong())
+    }
+}

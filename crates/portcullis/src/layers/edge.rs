@@ -1,0 +1,179 @@
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{extract::Request, response::Response};
+use futures_util::future::BoxFuture;
+use http::{Method, header};
+use portcullis_core::{clock::Clock, rng::Rng};
+use tower::{Layer, Service};
+use tower_http::cors::Cors as CorsService;
+use tracing::Instrument;
+
+use super::{
+    Cors, TrustedProxies, address, headers,
+    request_id::{self, RequestIds, X_REQUEST_ID},
+    shelter::Shelter,
+};
+use crate::gate::MatchedRoute;
+
+/// How the edge behaves.
+#[derive(Clone, Debug)]
+pub struct EdgeConfig {
+    /// Whose word on addresses and request ids is believed. None by default.
+    pub trusted_proxies: TrustedProxies,
+    /// Which other origins may call from a browser. None by default.
+    pub cors: Option<Cors>,
+    /// Tell browsers to come by TLS only (RFC 6797): under TLS, or when the issuer is https.
+    pub hsts: bool,
+    /// Largest body in bytes. 64 KiB by default.
+    pub max_body: usize,
+    /// Longest time until an answer begins. 30 s by default.
+    pub timeout: Duration,
+}
+
+impl Default for EdgeConfig {
+    fn default() -> Self {
+        Self {
+            trusted_proxies: TrustedProxies::default(),
+            cors: None,
+            hsts: false,
+            max_body: 64 * 1024,
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+struct Shared {
+    trusted_proxies: TrustedProxies,
+    hsts: bool,
+    clock: Arc<dyn Clock>,
+    ids: RequestIds,
+}
+
+/// Wraps the whole router. See [`crate::layers`].
+#[derive(Clone)]
+pub struct Edge {
+    shared: Arc<Shared>,
+    cors: Option<Cors>,
+    max_body: usize,
+    timeout: Duration,
+}
+
+impl Edge {
+    /// An edge that takes time from `clock`, and once some randomness from `rng`.
+    #[must_use]
+    pub fn new(config: EdgeConfig, clock: Arc<dyn Clock>, rng: &dyn Rng) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                trusted_proxies: config.trusted_proxies,
+                hsts: config.hsts,
+                clock,
+                ids: RequestIds::new(rng),
+            }),
+            cors: config.cors,
+            max_body: config.max_body,
+            timeout: config.timeout,
+        }
+    }
+}
+
+impl<S: Clone> Layer<S> for Edge {
+    type Service = EdgeService<S>;
+
+    fn layer(&self, inner: S) -> EdgeService<S> {
+        let shelter = Shelter {
+            inner,
+            max_body: self.max_body,
+            timeout: self.timeout,
+        };
+        EdgeService {
+            shared: Arc::clone(&self.shared),
+            cors: self.cors.as_ref().map(|cors| cors.0.layer(shelter.clone())),
+            plain: shelter,
+        }
+    }
+}
+
+impl fmt::Debug for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edge").finish_non_exhaustive()
+    }
+}
+
+/// What [`Edge`] makes of a router.
+#[derive(Clone)]
+pub struct EdgeService<S> {
+    shared: Arc<Shared>,
+    cors: Option<CorsService<Shelter<S>>>,
+    plain: Shelter<S>,
+}
+
+impl<S> fmt::Debug for EdgeService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EdgeService").finish_non_exhaustive()
+    }
+}
+
+impl<S> Service<Request> for EdgeService<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.plain.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let shared = Arc::clone(&self.shared);
+        let started = shared.clock.monotonic();
+        let peer = address::peer(request.extensions());
+        let trusted = peer.is_some_and(|peer| shared.trusted_proxies.contains(peer));
+        let id = request_id::assign(&shared.ids, shared.clock.as_ref(), request.headers(), trusted);
+        let address = address::resolve(peer, request.headers(), &shared.trusted_proxies);
+        let method = request.method().clone();
+        request.extensions_mut().insert(id.clone());
+        request.extensions_mut().insert(address);
+
+        let span = tracing::info_span!("request", id = %id);
+        let answer = match &mut self.cors {
+            // An OPTIONS that is no preflight belongs to the router.
+            Some(cors) if !is_bare_options(&request) => {
+                futures_util::future::Either::Left(cors.call(request))
+            }
+            _ => futures_util::future::Either::Right(self.plain.call(request)),
+        };
+        Box::pin(
+            async move {
+                let mut response = answer.await?;
+                let route = response.extensions_mut().remove::<MatchedRoute>();
+                response.headers_mut().insert(X_REQUEST_ID, id.to_header());
+                headers::apply(response.headers_mut(), shared.hsts);
+                tracing::info!(
+                    method = %method,
+                    route = route.as_ref().map_or("-", |route| &route.0),
+                    status = response.status().as_u16(),
+                    duration_us = shared.clock.monotonic().saturating_sub(started).as_micros(),
+                    address = %address.0,
+                    "answered"
+                );
+                Ok(response)
+            }
+            .instrument(span),
+        )
+    }
+}
+
+fn is_bare_options(request: &Request) -> bool {
+    request.method() == Method::OPTIONS
+        && !request
+            .headers()
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}

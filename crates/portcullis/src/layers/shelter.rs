@@ -1,0 +1,75 @@
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    extract::{DefaultBodyLimit, Request},
+    response::{IntoResponse, Response},
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use http::{StatusCode, header};
+use http_body_util::Limited;
+use tower::Service;
+
+use crate::{input::too_large, problem::Problem};
+
+/// Bounds what a request may cost: its body's size, its time; and keeps a panic from closing the connection.
+#[derive(Clone, Debug)]
+pub(super) struct Shelter<S> {
+    pub(super) inner: S,
+    pub(super) max_body: usize,
+    pub(super) timeout: Duration,
+}
+
+impl<S> Service<Request> for Shelter<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let (max_body, timeout) = (self.max_body, self.timeout);
+        if declared_length(&request).is_some_and(|length| length > max_body as u64) {
+            return Box::pin(async { Ok(too_large().into_response()) });
+        }
+        let mut request = request.map(|body| Body::new(Limited::new(body, max_body)));
+        DefaultBodyLimit::disable().apply(&mut request);
+        let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        Box::pin(async move {
+            Ok(match tokio::time::timeout(timeout, answer).await {
+                Ok(Ok(Ok(response))) => response,
+                Ok(Err(_)) => {
+                    // The panic hook has written where and why.
+                    tracing::error!("a request panicked");
+                    Problem::new(StatusCode::INTERNAL_SERVER_ERROR)
+                        .detail("Something failed on our side. The request id tells the operator what.")
+                        .into_response()
+                }
+                Err(_) => {
+                    tracing::warn!(timeout_ms = timeout.as_millis(), "a request took too long");
+                    Problem::unavailable(Duration::from_secs(1)).into_response()
+                }
+            })
+        })
+    }
+}
+
+fn declared_length(request: &Request) -> Option<u64> {
+    request
+        .headers()
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
