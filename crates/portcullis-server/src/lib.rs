@@ -4,6 +4,7 @@
 mod commands;
 mod config;
 mod data_dir;
+mod installation;
 mod log;
 mod output;
 mod serve;

@@ -54,15 +54,15 @@ const FIVE_A_MINUTE: Quota = match Quota::new(5, Duration::from_secs(60)) {
 
 impl RateLimits {
     pub(super) fn rules(&self) -> Rules {
-        let pair = |name: &'static str, pair: Pair| RulePair {
-            address: Rule::new(name, pair.address),
-            account: Rule::new(name, pair.account),
+        let pair = |address: &'static str, account: &'static str, pair: Pair| RulePair {
+            address: Rule::new(address, pair.address),
+            account: Rule::new(account, pair.account),
         };
         Rules {
-            login: pair("login", self.login),
-            refresh: pair("refresh", self.refresh),
-            register: pair("register", self.register),
-            password: pair("password", self.password),
+            login: pair("login", "login-account", self.login),
+            refresh: pair("refresh", "refresh-account", self.refresh),
+            register: pair("register", "register-account", self.register),
+            password: pair("password", "password-account", self.password),
         }
     }
 }
@@ -94,13 +94,13 @@ impl Authority {
         }
         let address = caller.address.map(|address| {
             let mut key = rules.address.name().as_bytes().to_vec();
-            key.extend_from_slice(b" address ");
+            key.push(b' ');
             key.extend_from_slice(address_key(address).as_ref());
             key
         });
         let account = account.map(|account| {
             let mut key = rules.account.name().as_bytes().to_vec();
-            key.extend_from_slice(b" account ");
+            key.push(b' ');
             key.extend_from_slice(account);
             key
         });

@@ -9,7 +9,7 @@ use crate::{
     id::{AuditId, UserId},
     password::{
         Password, StoredHash,
-        pool::{JobClass, Permit, Target},
+        pool::{JobClass, Target},
     },
     store::{AttemptKey, Credentials, OpenSession, OpenSessionError},
     user::{EmailKey, UserStatus},
@@ -25,12 +25,6 @@ pub struct LoginRequest {
     pub scopes: Option<Vec<Scope>>,
     /// The device token of an earlier login.
     pub device: Option<SecretString>,
-}
-
-/// What became of an attempt.
-struct Verdict {
-    matches: bool,
-    upgrade: Option<StoredHash>,
 }
 
 impl Authority {
@@ -52,12 +46,8 @@ impl Authority {
             None => self.limit(&self.rules.login, caller, Some(email.as_str().as_bytes()))?,
         }
 
-        let found = self
-            .store
-            .credentials_by_email(&email)
-            .await
-            .map_err(TryLater::from)?;
-        let device = self.own_device(device, found.as_ref(), &email, caller)?;
+        // Before the first look into the store: what a flood is refused costs no query. A device of another account
+        // gets no more by it than a device of its own.
         let class = match device {
             Some(_) => JobClass::Reserved,
             None => JobClass::General {
@@ -65,6 +55,12 @@ impl Authority {
             },
         };
         let permit = self.pool.admit(class).map_err(TryLater::from)?;
+        let found = self
+            .store
+            .credentials_by_email(&email)
+            .await
+            .map_err(TryLater::from)?;
+        let device = self.own_device(device, found.as_ref(), &email, caller)?;
         let attempts = match (&device, &found) {
             (Some(device), _) => device.attempt_key(),
             (None, Some(found)) => AttemptKey::user(found.user),
@@ -82,15 +78,18 @@ impl Authority {
                 identifier: email.as_str().to_owned(),
             },
         };
-        let verdict = match self.verify(permit, password, target).await {
+        let verdict = match permit.verify(password.clone(), target).await {
             Ok(verdict) => verdict,
-            Err(later) => {
+            Err(error) => {
                 // It was never evaluated, so it must not count; if this fails too, one attempt too many is counted.
                 let _ = self.store.refund_attempt(&attempts).await;
-                return Err(later.into());
+                return Err(TryLater::from(error).into());
             }
         };
 
+        if let Some(problem) = &verdict.problem {
+            tracing::error!(%problem, "hash.unreadable");
+        }
         let locked = count > self.config.max_failures;
         let user = found.as_ref().map(|found| found.user);
         let Some(found) =
@@ -99,7 +98,14 @@ impl Authority {
             self.login_failed(caller, &identifier, user, locked);
             return Err(LoginError::Invalid);
         };
-        self.admit(caller, found, attempts, verdict, scopes).await
+        // Only now, so that the time of a refusal never tells that the password was right. A hash that cannot be
+        // upgraded now is upgraded at the next login.
+        let upgrade = if verdict.rehash {
+            verdict.permit.hash(password).await.ok()
+        } else {
+            None
+        };
+        self.admit(caller, found, attempts, upgrade, scopes).await
     }
 
     /// The presented device, if it is one of this account's. Somebody else's counts as none, and then the account's
@@ -121,29 +127,12 @@ impl Authority {
         }
     }
 
-    async fn verify(&self, permit: Permit, password: Password, target: Target) -> Result<Verdict, TryLater> {
-        let checked = permit.verify(password.clone(), target).await?;
-        if let Some(problem) = &checked.problem {
-            tracing::error!(%problem, "hash.unreadable");
-        }
-        // A hash that cannot be upgraded now is upgraded at the next login.
-        let upgrade = if checked.rehash && checked.matches {
-            checked.permit.hash(password).await.ok()
-        } else {
-            None
-        };
-        Ok(Verdict {
-            matches: checked.matches,
-            upgrade,
-        })
-    }
-
     async fn admit(
         &self,
         caller: &Caller,
         found: Credentials,
         attempts: AttemptKey,
-        verdict: Verdict,
+        upgrade: Option<StoredHash>,
         scopes: Option<Vec<Scope>>,
     ) -> Result<TokenPair, LoginError> {
         if let Some(wanted) = &scopes {
@@ -159,7 +148,7 @@ impl Authority {
             session_epoch: found.session_epoch,
             session: self.new_session(caller, scopes),
             clear: vec![attempts],
-            upgrade: found.password.zip(verdict.upgrade),
+            upgrade: found.password.zip(upgrade),
         };
         let opened = self.store.open_session(&context, act).await.map_err(|error| {
             match self.failed(&context, error) {

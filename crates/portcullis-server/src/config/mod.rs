@@ -20,7 +20,7 @@ pub(crate) use self::{
     example::{example, reference},
     layers::Sources,
     problem::{Problem, Problems},
-    settings::{HttpSettings, LogSettings, Settings, TlsSettings},
+    settings::{HttpSettings, Limit, LogSettings, Settings, TlsSettings},
     table::KEYS,
 };
 use self::{

@@ -14,9 +14,12 @@ use std::{
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 
 pub(crate) use self::tls::{TlsError, load as load_tls};
+use portcullis::gate::GateError;
+
 use crate::{
     config::Settings,
     data_dir::{DataDir, DataDirError},
+    installation::{DEV_EMAIL, DEV_PASSWORD, Installation, InstallationError},
 };
 
 /// Why a server does not start, or stopped.
@@ -30,6 +33,12 @@ pub(crate) enum ServeError {
     Taken(SocketAddr),
     #[error("listening on {address} is not possible: {source}")]
     Listen { address: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    Installation(#[from] InstallationError),
+    #[error(transparent)]
+    Routes(#[from] GateError),
+    #[error("the server stopped because its background work ended: see the log")]
+    Broken,
     #[error("the server cannot run: {0}")]
     Run(#[from] io::Error),
 }
@@ -62,11 +71,44 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
         settings.http.drain_timeout,
     )?;
 
-    let app = app::app();
-    tracing::info!(url = settings.url_of(address), dev = settings.dev, "listening");
+    let installation = Installation::create(&settings, &folder, address).await?;
+    if settings.dev {
+        installation.seed().await?;
+    }
+    let authority = installation.authority.clone();
+    let app = app::app(&settings, authority.clone())?;
+    let work = tokio::spawn({
+        let handle = handle.clone();
+        async move {
+            authority.run(std::future::pending()).await;
+            // It ends only by a defect: a server that no longer learns of revocations must not go on.
+            handle.shutdown();
+        }
+    });
+    greet(&settings, address, &installation).await;
     http::run(listener, tls, app, &settings.http, handle).await?;
+    let broken = work.is_finished();
+    work.abort();
+    installation.close().await;
     tracing::info!("stopped");
-    Ok(())
+    if broken { Err(ServeError::Broken) } else { Ok(()) }
+}
+
+/// Says where the server is, and what comes next on the first start.
+async fn greet(settings: &Settings, address: SocketAddr, installation: &Installation) {
+    let url = settings.url_of(address);
+    tracing::info!(url, dev = settings.dev, docs = format!("{url}/docs"), "listening");
+    if settings.dev {
+        tracing::warn!(
+            email = DEV_EMAIL,
+            password = DEV_PASSWORD,
+            "--dev: an administrator for trying things"
+        );
+    } else if installation.is_new().await {
+        tracing::info!(
+            "there is no administrator yet: add one with `portcullis user add --role admin EMAIL`"
+        );
+    }
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
