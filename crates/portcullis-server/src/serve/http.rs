@@ -6,13 +6,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    extract::Request,
-    http::{HeaderName, HeaderValue, StatusCode, header},
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
-};
+use axum::Router;
 use axum_server::{
     Handle, Server,
     tls_rustls::{RustlsAcceptor, RustlsConfig},
@@ -29,14 +23,9 @@ pub(super) async fn run(
     settings: &HttpSettings,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
-    let timeout = settings.request_timeout;
-    let app = app.layer(middleware::from_fn(move |request, next| {
-        answer_within(timeout, request, next)
-    }));
     let bounded = Bounded::new(settings.max_connections);
     match tls {
         Some(tls) => {
-            let app = app.layer(middleware::map_response(demand_tls));
             let acceptor = RustlsAcceptor::new(tls)
                 .handshake_timeout(settings.header_timeout)
                 .acceptor(bounded);
@@ -71,26 +60,4 @@ fn configured(mut server: Server<SocketAddr>, settings: &HttpSettings) -> Server
     server
         .first_request_timeout(settings.header_timeout)
         .accept_error_handler(|_, error| tracing::debug!(%error, "connection refused"))
-}
-
-/// A request that takes too long is dropped, with what it still waits for, and the client is told to come again.
-async fn answer_within(timeout: Duration, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(timeout, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            [(header::CONTENT_TYPE, "application/problem+json"), (header::RETRY_AFTER, "1")],
-            r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The request took too long. Try again."}"#,
-        )
-            .into_response(),
-    }
-}
-
-/// RFC 6797: a browser that came once by TLS comes by nothing else for a year.
-async fn demand_tls(mut response: Response) -> Response {
-    const HSTS: HeaderName = header::STRICT_TRANSPORT_SECURITY;
-    response
-        .headers_mut()
-        .insert(HSTS, HeaderValue::from_static("max-age=31536000"));
-    response
 }

@@ -14,7 +14,7 @@ use std::{
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 
 pub(crate) use self::tls::{TlsError, load as load_tls};
-use portcullis::gate::GateError;
+use portcullis::{gate::GateError, layers::CorsError};
 
 use crate::{
     config::Settings,
@@ -37,6 +37,8 @@ pub(crate) enum ServeError {
     Installation(#[from] InstallationError),
     #[error(transparent)]
     Routes(#[from] GateError),
+    #[error(transparent)]
+    Cors(#[from] CorsError),
     #[error("the server stopped because its background work ended: see the log")]
     Broken,
     #[error("the server cannot run: {0}")]

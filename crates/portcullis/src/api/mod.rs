@@ -12,16 +12,19 @@ mod well_known;
 
 use std::sync::Arc;
 
+use axum::{Router, middleware};
 use portcullis_core::authority::Authority;
 
 use crate::{
-    gate::{Gate, Routes},
+    gate::{Gate, GateError, Routes},
+    layers::{Edge, EdgeConfig},
     provider::Local,
     routes,
 };
 
+use self::caller::with_caller;
 pub use self::{
-    caller::{ByCaller, with_caller},
+    caller::ByCaller,
     responses::{TokenPairResponse, UserResponse},
     scopes::{Admin, Me},
 };
@@ -68,4 +71,14 @@ pub fn routes() -> Routes<Arc<Authority>> {
 /// The endpoints behind a gate that believes what `authority` believes.
 pub fn gate(authority: Arc<Authority>) -> Gate {
     Gate::new(Local::new(authority.clone())).merge(routes().with_state(authority))
+}
+
+/// The whole API: the endpoints behind their gate, and everything that goes through one edge.
+///
+/// # Errors
+/// When two routes are in each other's way.
+pub fn router(authority: Arc<Authority>, edge: EdgeConfig) -> Result<Router, GateError> {
+    let edge = Edge::new(edge, authority.clock().clone(), &**authority.rng());
+    let router = gate(authority).into_router()?;
+    Ok(router.layer(middleware::from_fn(with_caller)).layer(edge))
 }
