@@ -24,7 +24,7 @@ impl Handlers {
                 last.ident = format_ident!("__path_{}", last.ident, span = last.ident.span());
                 last.arguments = syn::PathArguments::None;
             }
-            quote_spanned!(handler.span()=> .described::<#description, _, _>(#handler))
+            quote_spanned!(handler.span()=> .describe::<#description, _, _>(#handler))
         });
         quote!(::portcullis::gate::Routes::new()#(#calls)*)
     }

@@ -8,9 +8,11 @@ extern crate self as portcullis;
 
 pub mod access;
 pub mod api;
+mod docs_page;
 pub mod gate;
 pub mod input;
 pub mod layers;
+pub mod openapi;
 pub mod problem;
 pub mod provider;
 pub mod routing;

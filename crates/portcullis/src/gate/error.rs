@@ -54,6 +54,9 @@ pub enum GateError {
         /// Why.
         reason: &'static str,
     },
+    /// The OpenAPI document cannot be written.
+    #[error("the OpenAPI document cannot be written: {0}")]
+    Document(#[from] serde_json::Error),
     /// A method that no handler can serve.
     #[error("{method} {path} of {place} cannot be served: axum knows no such method")]
     Method {

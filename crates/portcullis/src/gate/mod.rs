@@ -38,7 +38,9 @@ mod table;
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use axum::Router;
+use axum::{Router, body::Bytes};
+use http::header;
+use utoipa::openapi::OpenApi;
 
 pub(crate) use self::guard::MatchedRoute;
 pub use self::{
@@ -48,10 +50,12 @@ pub use self::{
     table::{AccessRow, AccessTable},
 };
 use crate::{
-    access::{Caller, DeclaresAccess, LocalUser, ServedBy},
+    access::{Caller, DeclaresAccess, LocalUser, Public, ServedBy},
+    docs_page,
+    openapi::Documentation,
     problem::{DEFAULT_REALM, Problem},
     provider::{AnyProvider, AuthProvider},
-    routing::MethodRoute,
+    routing::{MethodRoute, get},
 };
 
 /// Routes, and the provider that tells who calls them. `S` is axum's state, `U` the provider's user type.
@@ -59,6 +63,7 @@ pub struct Gate<S = (), U = LocalUser> {
     routes: Routes<S, U>,
     provider: Arc<dyn AnyProvider<U>>,
     realm: Cow<'static, str>,
+    documentation: Option<Documentation>,
 }
 
 impl<S, U> Gate<S, U>
@@ -72,6 +77,7 @@ where
             routes: Routes::new(),
             provider: Arc::new(provider),
             realm: Cow::Borrowed(DEFAULT_REALM),
+            documentation: None,
         }
     }
 
@@ -87,6 +93,7 @@ where
             routes: map(self.routes),
             provider: self.provider,
             realm: self.realm,
+            documentation: self.documentation,
         }
     }
 
@@ -129,9 +136,34 @@ where
         self.map(|routes| routes.with_state(state))
     }
 
+    /// Serves `/openapi.json`, and `/docs` for people, both public.
+    #[must_use]
+    pub fn documented(mut self, documentation: Documentation) -> Self {
+        self.documentation = Some(documentation);
+        self
+    }
+
+    /// The OpenAPI document, if the gate was given something to say by [`Gate::documented`].
+    pub fn openapi(&self) -> Option<OpenApi> {
+        let documentation = self.documentation.as_ref()?;
+        Some(documentation.document(self.routes.described()))
+    }
+
     /// Who may call what.
     pub fn access_table(&self) -> AccessTable {
-        self.routes.access_table()
+        let own = self
+            .documentation
+            .as_ref()
+            .map(|_| Self::own_routes(Bytes::new()));
+        let rows = self.routes.rows().chain(own.iter().flat_map(Routes::rows));
+        AccessTable::new(rows.collect())
+    }
+
+    fn own_routes(document: Bytes) -> Routes<S, U> {
+        let serve = async move |_: Public| ([(header::CONTENT_TYPE, "application/json")], document.clone());
+        Routes::new()
+            .route("/openapi.json", get(serve).undocumented())
+            .merge(docs_page::routes())
     }
 
     /// The router: each route behind its guard, 404 and 405 as problems.
@@ -139,8 +171,13 @@ where
     /// # Errors
     /// When two routes are in each other's way, or a path cannot be served.
     pub fn into_router(self) -> Result<Router<S>, GateError> {
-        let router = self.routes.build(&self.provider, &self.realm)?;
-        Ok(router
+        let mut routes = self.routes;
+        if let Some(documentation) = &self.documentation {
+            let document = serde_json::to_vec(&documentation.document(routes.described()))?;
+            routes = routes.merge(Self::own_routes(document.into()));
+        }
+        let guarded = routes.build(&self.provider, &self.realm)?;
+        Ok(guarded
             .fallback(async || Problem::not_found().detail("There is nothing at this path."))
             .method_not_allowed_fallback(async || {
                 Problem::new(http::StatusCode::METHOD_NOT_ALLOWED)

@@ -11,7 +11,10 @@ use super::{
     AccessRow, GateError, Place,
     guard::{Guard, Guarded},
 };
-use crate::access::{Access, Caller, DeclaresAccess, StatesAccess};
+use crate::{
+    access::{Access, Caller, DeclaresAccess, StatesAccess},
+    openapi::Described,
+};
 
 /// What the OpenAPI document says of a route.
 pub(super) enum Documented {
@@ -76,6 +79,21 @@ where
             path: self.path.clone(),
             access: self.access.clone(),
         }
+    }
+
+    pub(super) fn described(&self) -> Option<Described<'_>> {
+        let (operation, schemas): (_, &[_]) = match &self.documented {
+            Documented::No => return None,
+            Documented::Barely => (None, &[]),
+            Documented::By(description) => (Some(&description.operation), &description.schemas),
+        };
+        Some(Described {
+            method: &self.method,
+            path: &self.path,
+            access: &self.access,
+            operation,
+            schemas,
+        })
     }
 
     pub(super) fn with_state<S2>(self, state: S) -> Route<S2, U>

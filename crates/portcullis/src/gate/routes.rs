@@ -9,12 +9,13 @@ use utoipa::{
 };
 
 use super::{
-    AccessTable, GateError, Place, Route,
+    AccessRow, AccessTable, GateError, Place, Route,
     guard::Guard,
     route::{Description, Documented},
 };
 use crate::{
     access::{Caller, DeclaresAccess, LocalUser, ServedBy, StatesAccess},
+    openapi::Described,
     provider::AnyProvider,
     routing::MethodRoute,
 };
@@ -111,14 +112,18 @@ where
 
     /// Who may call what.
     pub fn access_table(&self) -> AccessTable {
-        AccessTable::new(self.routes.iter().map(Route::row).collect())
+        AccessTable::new(self.rows().collect())
+    }
+
+    pub(super) fn rows(&self) -> impl Iterator<Item = AccessRow> {
+        self.routes.iter().map(Route::row)
     }
 
     /// What [`crate::routes!`] expands to.
     #[doc(hidden)]
     #[track_caller]
     #[expect(clippy::needless_pass_by_value, reason = "as axum takes handlers")]
-    pub fn described<P, H, T>(mut self, handler: H) -> Self
+    pub fn describe<P, H, T>(mut self, handler: H) -> Self
     where
         P: Path + SchemaReferences + for<'t> Tags<'t>,
         H: Handler<T, S>,
@@ -143,6 +148,11 @@ where
             self.routes.push(route);
         }
         self
+    }
+
+    /// What the OpenAPI document is made of.
+    pub(super) fn described(&self) -> impl Iterator<Item = Described<'_>> {
+        self.routes.iter().filter_map(Route::described)
     }
 
     pub(super) fn build(

@@ -51,7 +51,7 @@ struct Inner {
 }
 
 impl Problem {
-    /// A problem that says no more than its status.
+    /// A problem that says no more than its status, until it is given a [`Problem::detail`].
     #[must_use]
     pub fn new(status: StatusCode) -> Self {
         Self(Box::new(Inner {
@@ -81,7 +81,7 @@ impl Problem {
     /// 404.
     #[must_use]
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND)
+        Self::new(StatusCode::NOT_FOUND).detail("There is no such thing.")
     }
 
     /// 409: the request does not fit to what is stored.
@@ -175,9 +175,8 @@ impl Problem {
         body.insert("type".into(), inner.kind.as_ref().into());
         body.insert("title".into(), inner.title.as_ref().into());
         body.insert("status".into(), inner.status.as_u16().into());
-        if let Some(detail) = &inner.detail {
-            body.insert("detail".into(), detail.as_ref().into());
-        }
+        let detail = inner.detail.as_ref().unwrap_or(&inner.title);
+        body.insert("detail".into(), detail.as_ref().into());
         Value::Object(body)
     }
 }

@@ -1,0 +1,72 @@
+use std::collections::BTreeSet;
+
+use utoipa::openapi::security::SecurityRequirement;
+
+use crate::access::{Access, Credentials, Requirement};
+
+/// Name of the scheme that takes a token.
+pub(super) const BEARER: &str = "bearerAuth";
+/// Name of the scheme that turns a password into a token.
+pub(super) const PASSWORD: &str = "passwordAuth";
+
+/// The `security` of an operation: each member is one way that suffices.
+pub(super) fn requirements(access: &Access, with_password: bool) -> Vec<SecurityRequirement> {
+    if access.credentials == Credentials::Ignored {
+        return Vec::new();
+    }
+    let mut ways = Vec::new();
+    if access.credentials == Credentials::Optional {
+        ways.push(SecurityRequirement::default());
+    }
+    ways.push(SecurityRequirement::new(BEARER, [] as [&str; 0]));
+    if with_password {
+        let sets: BTreeSet<_> = alternatives(&access.requirement).into_iter().collect();
+        ways.extend(
+            sets.into_iter()
+                .map(|scopes| SecurityRequirement::new(PASSWORD, scopes)),
+        );
+    }
+    ways
+}
+
+/// The sets of scopes each of which can suffice. OpenAPI has no word for roles.
+fn alternatives(requirement: &Requirement) -> Vec<BTreeSet<&'static str>> {
+    match requirement {
+        Requirement::Public | Requirement::Authenticated | Requirement::Role(_) => vec![BTreeSet::new()],
+        Requirement::Scope(name) => vec![BTreeSet::from([*name])],
+        Requirement::AnyOf(parts) => parts.iter().flat_map(alternatives).collect(),
+        Requirement::AllOf(parts) => {
+            parts
+                .iter()
+                .map(alternatives)
+                .fold(vec![BTreeSet::new()], |sets, more| {
+                    sets.iter()
+                        .flat_map(|set| more.iter().map(move |other| set | other))
+                        .collect()
+                })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_and_all_become_sets_of_scopes() {
+        let scope = Requirement::Scope;
+        let requirement = Requirement::AllOf(vec![
+            scope("a"),
+            Requirement::AnyOf(vec![
+                scope("b"),
+                Requirement::Role("r"),
+                Requirement::AllOf(vec![scope("c"), scope("d")]),
+            ]),
+        ]);
+        let sets: Vec<Vec<&str>> = alternatives(&requirement)
+            .into_iter()
+            .map(|set| set.into_iter().collect())
+            .collect();
+        assert_eq!(sets, [vec!["a", "b"], vec!["a"], vec!["a", "c", "d"]]);
+    }
+}
