@@ -25,18 +25,14 @@ pub(crate) fn example() -> String {
         if !matches!(key.kind, Kind::Text | Kind::Path | Kind::Bool | Kind::List) {
             text.push_str(&format!("# {}.\n", key.kind.form()));
         }
-        match key.default {
-            Default::Is(value) => {
-                text.push_str(&format!("# {} = {}\n", key.short_name(), toml_value(key, value)))
-            }
+        let value = match key.default {
+            Default::Is(value) => value,
             Default::Unset { example } => {
-                text.push_str(&format!(
-                    "# Not set. {} = {}\n",
-                    key.short_name(),
-                    toml_value(key, example)
-                ));
+                text.push_str("# Not set. For example:\n");
+                example
             }
-        }
+        };
+        text.push_str(&format!("# {} = {}\n", key.short_name(), toml_value(key, value)));
     }
     text
 }

@@ -137,7 +137,9 @@ impl Layers {
                 format!("{prefix}.{name}")
             };
             match value {
-                toml::Value::Table(inner) if is_section(&name) => self.table(file, &name, inner),
+                toml::Value::Table(inner) if is_section(&name) || !(inner.is_empty() || is_key(&name)) => {
+                    self.table(file, &name, inner);
+                }
                 value => {
                     if let Some(text) = self.text_of(file, &name, value) {
                         section.insert(name, text);
@@ -168,7 +170,7 @@ impl Layers {
             value => one(value).map(Written::One),
         };
         if written.is_none() {
-            let message = if find_by(name, |key| key.name.to_owned(), Key::file_name).is_some() {
+            let message = if is_key(name) {
                 "must be a text, a number, true or false, or an array of these".to_owned()
             } else {
                 unknown(name, &toml_names())
@@ -289,9 +291,9 @@ fn is_section(name: &str) -> bool {
     KEYS.iter().any(|key| key.section() == name)
 }
 
-fn find_by(name: &str, own: fn(&Key) -> String, file: fn(&Key) -> Option<String>) -> Option<&'static Key> {
+fn is_key(name: &str) -> bool {
     KEYS.iter()
-        .find(|key| own(key) == name || file(key).as_deref() == Some(name))
+        .any(|key| key.name == name || key.file_name().as_deref() == Some(name))
 }
 
 fn toml_names() -> Vec<String> {
