@@ -1,16 +1,36 @@
 //! The command line: one file for each command, with its arguments, its help and what it does.
 
+mod audit;
 mod check;
 mod config;
+mod confirm;
+mod data;
+mod key;
 mod man;
 mod options;
+mod role;
+mod routes;
+mod secret;
 mod serve;
+mod user;
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use portcullis_core::{
+    authority::{AdminUserError, TryLater},
+    key::KeyError,
+    store::StoreError,
+    user::NameError,
+};
 
-use crate::{config::Problems, data_dir::DataDirError, output, output::OutputError, serve::ServeError};
+use self::{confirm::NotConfirmed, secret::SecretError};
+use crate::{
+    config::Problems,
+    installation::InstallationError,
+    output::{self, OutputError},
+    serve::ServeError,
+};
 
 /// Portcullis registers people, logs them in, and says who may do what.
 #[derive(Parser)]
@@ -22,15 +42,21 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  portcullis serve --dev                 try it: http://127.0.0.1:8000
-  portcullis check                       what is wrong with the configuration, if anything
-  portcullis config --example            every key with its meaning and its default
+  portcullis serve --dev                           try it: http://127.0.0.1:8000
+  portcullis user add root@example.com --role admin
+  portcullis check                                 what is wrong with the configuration, if anything
+  portcullis config --example                      every key with its meaning and its default
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    User(user::User),
+    Role(role::Role),
+    Key(key::Key),
+    Audit(audit::Audit),
+    Routes(routes::Routes),
     Check(check::Check),
     Config(config::Config),
     Man(man::Man),
@@ -42,9 +68,29 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Config(#[from] Problems),
     #[error(transparent)]
-    DataDir(#[from] DataDirError),
+    Installation(#[from] InstallationError),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error("there is no user `{0}`")]
+    NoUser(String),
+    #[error(transparent)]
+    User(#[from] AdminUserError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    TryLater(#[from] TryLater),
+    #[error(transparent)]
+    Store(StoreError),
+    #[error("{0}: give one with --name")]
+    Name(NameError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    NotConfirmed(#[from] NotConfirmed),
+    #[error("{place} cannot be read: {source}")]
+    Read { place: String, source: io::Error },
+    #[error("the command cannot run: {0}")]
+    Runtime(io::Error),
     #[error(transparent)]
     Output(#[from] OutputError),
     /// All was said already.
@@ -68,6 +114,11 @@ impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
             Self::Serve(command) => command.run(),
+            Self::User(command) => command.run(),
+            Self::Role(command) => command.run(),
+            Self::Key(command) => command.run(),
+            Self::Audit(command) => command.run(),
+            Self::Routes(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Config(command) => command.run(),
             Self::Man(command) => command.run(),
