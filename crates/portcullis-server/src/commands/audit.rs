@@ -84,11 +84,7 @@ impl Audit {
                     event
                         .address
                         .map_or_else(String::new, |address| address.to_string()),
-                    if event.detail.is_null() {
-                        String::new()
-                    } else {
-                        event.detail.to_string()
-                    },
+                    detail(&event.detail),
                 ]
             });
             Ok(output::table(
@@ -115,6 +111,14 @@ async fn read(
         events.extend(page);
     }
     Ok(events)
+}
+
+fn detail(detail: &Value) -> String {
+    match detail {
+        Value::Null => String::new(),
+        Value::Object(members) if members.is_empty() => String::new(),
+        detail => detail.to_string(),
+    }
 }
 
 /// As the API writes it.

@@ -1,6 +1,6 @@
 //! Passwords from a prompt or from stdin: never from the arguments, which everyone on the machine can read.
 
-use std::io::{self, BufRead, IsTerminal, Read};
+use std::io::{self, BufRead, IsTerminal};
 
 use portcullis_core::password::Password;
 use zeroize::Zeroizing;

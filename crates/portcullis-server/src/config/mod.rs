@@ -22,6 +22,7 @@ pub(crate) use self::{
     problem::{Problem, Problems},
     settings::{HttpSettings, Limit, LogSettings, Settings, TlsSettings},
     table::KEYS,
+    value::duration,
 };
 use self::{
     key::Default,

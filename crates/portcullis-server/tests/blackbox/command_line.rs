@@ -68,7 +68,7 @@ async fn manages_users(setup: Setup) {
         .await
         .success();
     Member::login(&app.client(), "eva@example.com", "another horse 7 staple").await;
-    app.command(&["user", "delete", "eva@example.com"], "")
+    app.command(&["user", "delete", "eva@example.com", "--yes"], "")
         .await
         .success();
     let gone = app.command(&["user", "show", "eva@example.com"], "").await;

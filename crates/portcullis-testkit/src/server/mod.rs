@@ -32,7 +32,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// On `engine`, with rate limits off ([`Setup::limited`]) and cheap hashing ([`Setup::real_hashing`]): a test
+    /// On `engine`, with rate limits off ([`Setup::limited`]) and a patient hashing queue ([`Setup::real_hashing`]): a test
     /// asks for what it is about.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
@@ -42,8 +42,6 @@ impl Setup {
             flags: Vec::new(),
         }
         .env("PORTCULLIS_LIMITS__ENABLED", "false")
-        .env("PORTCULLIS_PASSWORD__MEMORY_KIB", "64")
-        .env("PORTCULLIS_PASSWORD__ITERATIONS", "1")
         .env("PORTCULLIS_PASSWORD__DEADLINE", "20s")
         .env("PORTCULLIS_TOKEN__ISSUER", ISSUER)
     }
