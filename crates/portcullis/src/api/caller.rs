@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Puts a [`Caller`] at the side of each request, and the `RateLimit` fields of what was decided about it on the answer.
-pub async fn with_caller(mut request: Request, next: Next) -> Response {
+pub(super) async fn with_caller(mut request: Request, next: Next) -> Response {
     let extensions = request.extensions();
     let address = extensions.get::<ClientAddress>().map(|address| address.0);
     let request_id = extensions.get::<RequestId>().map(ToString::to_string);
