@@ -16,6 +16,7 @@
 
 pub mod client;
 pub mod database;
+pub mod hostile;
 pub mod jwt;
 pub mod manners;
 pub mod people;

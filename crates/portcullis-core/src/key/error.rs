@@ -52,6 +52,16 @@ pub enum KeyError {
         "tokens are signed with the configured secret: change the configuration, and list the earlier secret as a previous one"
     )]
     SharedSecret,
+    /// The imported key is for another algorithm than the configured one, which would take over again at the next start.
+    #[error(
+        "token.algorithm is {configured}, and the key is for {key}: configure {key} first, or no algorithm"
+    )]
+    OtherAlgorithm {
+        /// The configured algorithm.
+        configured: Algorithm,
+        /// That of the key.
+        key: Algorithm,
+    },
     /// No such key.
     #[error("there is no key `{0}`")]
     Unknown(String),

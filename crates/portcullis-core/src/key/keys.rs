@@ -24,7 +24,8 @@ const ATTEMPTS: usize = 5;
 
 /// Which keys sign.
 pub struct KeyConfig {
-    /// Which algorithm: none means HS256 where a secret is configured, ES256 otherwise.
+    /// Which algorithm. None means HS256 where a secret is configured; otherwise that of the stored keys, and ES256 for
+    /// the first ones: so a command that runs with less configuration than the server changes no keys.
     pub algorithm: Option<Algorithm>,
     /// A shared secret: keys are then not taken from the store, and the JWKS is empty.
     pub secret: Option<SecretString>,
@@ -57,7 +58,8 @@ pub struct KeySummary {
 /// [`ChangeKind::KeysChanged`] and [`ChangeKind::KeyRevoked`] in the feed mean: [`Keys::reload`].
 pub struct Keys {
     source: Source,
-    algorithm: Algorithm,
+    /// The configured one.
+    algorithm: Option<Algorithm>,
     access_ttl: Duration,
     clock: Arc<dyn Clock>,
     ring: Arc<KeyRing>,
@@ -78,8 +80,8 @@ enum Source {
 type Decision = Result<(Vec<StoredKey>, ChangeKind, &'static str, Value), KeyError>;
 
 impl Keys {
-    /// Opens the keys, and makes the first ones where there are none. When the active key has another algorithm than
-    /// the configured one, a fresh key takes over, and what the old one signed stays valid.
+    /// Opens the keys, and makes the first ones where there are none. When an algorithm is configured and the active key
+    /// has another one, a fresh key takes over, and what the old one signed stays valid.
     ///
     /// # Errors
     /// When a secret is too short or the configuration contradicts itself, a stored key does not open, or the store
@@ -98,7 +100,7 @@ impl Keys {
             let snapshot = RingSnapshot::signing(Arc::clone(&accepted[0]), &accepted[1..]);
             return Ok(Arc::new(Self {
                 source: Source::Secrets(accepted),
-                algorithm,
+                algorithm: Some(algorithm),
                 access_ttl: config.access_ttl,
                 clock,
                 ring: Arc::new(KeyRing::new(snapshot)),
@@ -111,7 +113,7 @@ impl Keys {
                 rng,
                 reloading: Mutex::new(()),
             },
-            algorithm,
+            algorithm: config.algorithm,
             access_ttl: config.access_ttl,
             clock,
             ring: Arc::new(KeyRing::new(RingSnapshot::empty())),
@@ -126,7 +128,10 @@ impl Keys {
         for _ in 0..ATTEMPTS {
             let set = store.keys().await?;
             let active = set.keys.iter().find(|key| key.state == KeyState::Active.as_str());
-            if active.is_some_and(|key| key.algorithm == self.algorithm.as_str()) {
+            if active.is_some_and(|key| {
+                self.algorithm
+                    .is_none_or(|wanted| key.algorithm == wanted.as_str())
+            }) {
                 return self.reload().await;
             }
             if !set.keys.is_empty() {
@@ -170,7 +175,8 @@ impl Keys {
     /// The algorithm of new keys.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        let active = || self.ring.load().active().map(|key| key.algorithm());
+        self.algorithm.or_else(active).unwrap_or(Algorithm::ES256)
     }
 
     /// Reads the keys anew. Does nothing for shared secrets.
@@ -243,7 +249,15 @@ impl Keys {
         context: &ActContext,
     ) -> Result<Written<String>, KeyError> {
         self.store()?;
-        let key = import::private_key(text, options.algorithm)?;
+        // An RSA key by itself does not tell.
+        let pss = self.algorithm.filter(|algorithm| *algorithm == Algorithm::PS256);
+        let key = import::private_key(text, options.algorithm.or(pss))?;
+        if let Some(configured) = self.algorithm.filter(|algorithm| *algorithm != key.algorithm()) {
+            return Err(KeyError::OtherAlgorithm {
+                configured,
+                key: key.algorithm(),
+            });
+        }
         let kid = key.kid().to_string();
         let stored = self.seal(&key, context.now)?;
         let until = self.retire_at(context);
@@ -391,7 +405,7 @@ impl Keys {
     /// A new key of the configured algorithm, sealed. Off the threads that serve: RSA takes a second.
     async fn fresh(&self, now: Timestamp) -> Result<StoredKey, KeyError> {
         self.store()?;
-        let algorithm = self.algorithm;
+        let algorithm = self.algorithm();
         let key = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm))
             .await
             .map_err(|_| KeyError::Generate)??;
