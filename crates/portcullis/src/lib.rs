@@ -19,3 +19,8 @@ pub mod routing;
 
 pub use portcullis_core as core;
 pub use portcullis_macros::{roles, routes, scopes};
+
+/// What the book shows of this crate compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/src/coming-from.md")]
+struct TheBook;
