@@ -72,7 +72,7 @@ impl Store for Database {
     }
 
     async fn refund_attempt(&self, key: &AttemptKey) -> Result<(), StoreError> {
-        Ok(self.act(RefundAttempt { key: *key }).await?.value)
+        self.act(RefundAttempt { key: *key }).await.map(|done| done.value)
     }
 
     async fn open_session(&self, context: &ActContext, act: OpenSession) -> Result<Opened, OpenSessionError> {
@@ -230,7 +230,9 @@ impl Store for Database {
     }
 
     async fn append_audit(&self, events: Vec<AuditEvent>) -> Result<(), StoreError> {
-        Ok(self.act(audit::AppendAudit { events }).await?.value)
+        self.act(audit::AppendAudit { events })
+            .await
+            .map(|done| done.value)
     }
 
     async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEvent>, StoreError> {
@@ -283,7 +285,7 @@ impl Store for Database {
             name: key.to_owned(),
             value: value.to_owned(),
         };
-        Ok(self.act(act).await?.value)
+        self.act(act).await.map(|done| done.value)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -62,13 +62,14 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, end: BatchEnd);
 }
 
+type Ran<A> = Result<Done<<A as Act>::Output>, Failure<<A as Act>::Error>>;
 pub(super) type Answer<A> = Result<Done<<A as Act>::Output>, <A as Act>::Error>;
 
 /// An act, and who waits for it.
 pub(super) struct Queued<A: Act> {
     act: A,
     claim: Claim,
-    result: Option<Result<Done<A::Output>, Failure<A::Error>>>,
+    result: Option<Ran<A>>,
     reply: Option<oneshot::Sender<Answer<A>>>,
 }
 

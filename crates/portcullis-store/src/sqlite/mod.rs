@@ -1,6 +1,8 @@
 //! SQLite: one connection that writes, a few that read.
 
 mod job;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::{

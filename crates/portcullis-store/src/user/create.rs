@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use portcullis_core::{
+    access::RoleName,
     audit::ActContext,
     password::StoredHash,
     session::StoredSession,
@@ -57,7 +58,7 @@ impl Act for CreateUser {
             Some(new) => Some(session::insert(tx, user.id, FIRST_EPOCH, new).await?),
             None => None,
         };
-        let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+        let names: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
         let mut detail = json!({ "roles": names });
         if let Some(session) = &session {
             detail["session"] = json!(session.id);

@@ -1,6 +1,13 @@
 //! What the tests need around the store.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use portcullis_core::{
     access::{Role, RoleName},
@@ -9,7 +16,7 @@ use portcullis_core::{
     id::{AuditId, SessionId, UserId},
     key::{MasterKey, Vault},
     password::StoredHash,
-    revocation::Change,
+    revocation::{Change, ChangeKind},
     rng::{self, SystemRng},
     session::{
         NewSession, PresentedRefresh, RefreshAct, RefreshToken, SessionKeys, SessionRules, StoredSession,
@@ -19,6 +26,8 @@ use portcullis_core::{
 };
 use portcullis_store::Database;
 use secrecy::ExposeSecret as _;
+use tokio::sync::Barrier;
+use uuid::Builder;
 
 /// For how long changes are kept.
 pub(crate) const DENY: Duration = Duration::from_secs(1_000);
@@ -29,6 +38,7 @@ pub(crate) struct World {
     pub(crate) store: Database,
     pub(crate) clock: Arc<MovableClock>,
     pub(crate) keys: Arc<SessionKeys>,
+    acts: Arc<AtomicU64>,
 }
 
 impl World {
@@ -38,6 +48,7 @@ impl World {
             store,
             clock: Arc::new(MovableClock::default()),
             keys: Arc::new(SessionKeys::new(vault)),
+            acts: Arc::default(),
         }
     }
 
@@ -53,12 +64,20 @@ impl World {
         ActContext {
             now: self.now(),
             deny_until: self.now() + DENY,
-            audit_id: AuditId::generate(self.now(), &SystemRng),
+            audit_id: self.audit_id(),
             tag: i64::from_be_bytes(rng::bytes(&SystemRng)),
             actor: Actor::Operator,
             address: Some([192, 0, 2, 7].into()),
             request_id: Some("request-1".to_owned()),
         }
+    }
+
+    /// In the order in which it is asked for, within a millisecond too: the newest event is the last act's.
+    fn audit_id(&self) -> AuditId {
+        let mut random = [0; 10];
+        random[2..].copy_from_slice(&self.acts.fetch_add(1, Ordering::SeqCst).to_be_bytes());
+        let millis = u64::try_from(self.now().millis()).unwrap();
+        AuditId::from_uuid(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
     pub(crate) fn new_user(&self, email: &str, roles: &[&str]) -> NewUser {
@@ -197,4 +216,33 @@ pub(crate) fn hash(of: &str) -> StoredHash {
 
 pub(crate) fn key(email: &str) -> EmailKey {
     EmailKey::of(email)
+}
+
+/// Runs `count` futures at once; their results in the order of their numbers.
+pub(crate) async fn at_once<T, F>(count: usize, make: impl Fn(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    // All start together, or the first would be done before the last begins.
+    let start = Arc::new(Barrier::new(count));
+    let tasks: Vec<_> = (0..count)
+        .map(|number| {
+            let (start, future) = (Arc::clone(&start), make(number));
+            tokio::spawn(async move {
+                start.wait().await;
+                future.await
+            })
+        })
+        .collect();
+    let mut results = Vec::with_capacity(count);
+    for task in tasks {
+        results.push(task.await.unwrap());
+    }
+    results
+}
+
+/// The kinds of some changes.
+pub(crate) fn kinds(changes: &[Change]) -> Vec<ChangeKind> {
+    changes.iter().map(|change| change.kind.clone()).collect()
 }

@@ -1,5 +1,19 @@
 //! Every method of the port, on both engines.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod administrators;
+mod audit;
+mod failures;
+mod feed;
 mod fixture;
+mod keys;
+mod list;
+mod passwords;
+mod races;
+mod refresh;
+mod roles;
+mod schema;
+mod sessions;
+mod sqlite;
+mod upkeep;
 mod users;

@@ -1,0 +1,158 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use portcullis_core::store::StoreError;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    act::{Act, Failure, Tx},
+    sql::{execute, fetch_one},
+};
+
+/// Writes a row, and then does as it was told.
+struct Probe {
+    name: String,
+    then: Then,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    Succeed,
+    Fail,
+    Panic,
+}
+
+#[async_trait]
+impl Act for Probe {
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Failure<StoreError>> {
+        execute!(
+            tx.sql(),
+            "INSERT INTO portcullis_meta (name, value) VALUES ($1, 'v')",
+            self.name.as_str()
+        )?;
+        match self.then {
+            Then::Succeed => Ok(()),
+            Then::Fail => Err(Failure::Refused(StoreError::Corrupt("told to".to_owned()))),
+            Then::Panic => panic!("told to"),
+        }
+    }
+}
+
+async fn open() -> (TempDir, Sqlite) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("p.db");
+    let options = DatabaseOptions::new("sqlite:unused");
+    let sqlite = Sqlite::open(&path, &options, Arc::new(RoleCache::default()))
+        .await
+        .unwrap();
+    (folder, sqlite)
+}
+
+async fn rows(sqlite: &Sqlite) -> Vec<String> {
+    let rows: Vec<(String,)> = sqlx::query_as("SELECT name FROM portcullis_meta ORDER BY name")
+        .fetch_all(&sqlite.readers)
+        .await
+        .unwrap();
+    rows.into_iter().map(|(name,)| name).collect()
+}
+
+async fn probe(sqlite: &Sqlite, name: &str, then: Then) -> Result<(), StoreError> {
+    let name = name.to_owned();
+    sqlite.writer.act(Probe { name, then }).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_failed_act_undoes_itself_and_nothing_else() {
+    let (_folder, sqlite) = open().await;
+    let (before, failed, after) = tokio::join!(
+        probe(&sqlite, "before", Then::Succeed),
+        probe(&sqlite, "failed", Then::Fail),
+        probe(&sqlite, "after", Then::Succeed),
+    );
+    before.unwrap();
+    assert!(matches!(failed, Err(StoreError::Corrupt(_))), "{failed:?}");
+    after.unwrap();
+    assert_eq!(rows(&sqlite).await, ["after", "before"]);
+}
+
+#[tokio::test]
+async fn a_panic_takes_its_batch_along_but_not_the_writer() {
+    let (_folder, sqlite) = open().await;
+    let (before, panicked) = tokio::join!(
+        probe(&sqlite, "before", Then::Succeed),
+        probe(&sqlite, "panicked", Then::Panic),
+    );
+    // Whichever of both batches it was in: told that it happened, or that nobody knows.
+    let known = before.is_ok();
+    assert!(
+        known || matches!(before, Err(StoreError::OutcomeUnknown { .. })),
+        "{before:?}"
+    );
+    assert!(
+        matches!(panicked, Err(StoreError::Unavailable(_))),
+        "{panicked:?}"
+    );
+    probe(&sqlite, "later", Then::Succeed).await.unwrap();
+    let expected: &[&str] = if known { &["before", "later"] } else { &["later"] };
+    assert_eq!(rows(&sqlite).await, expected);
+}
+
+#[tokio::test]
+async fn closing_finishes_what_is_queued() {
+    let (folder, sqlite) = open().await;
+    let (first, second, ()) = tokio::join!(
+        probe(&sqlite, "first", Then::Succeed),
+        probe(&sqlite, "second", Then::Succeed),
+        sqlite.close(),
+    );
+    first.unwrap();
+    second.unwrap();
+    let late = probe(&sqlite, "late", Then::Succeed).await;
+    assert!(matches!(late, Err(StoreError::Unavailable(_))), "{late:?}");
+
+    let options = DatabaseOptions::new("sqlite:unused");
+    let path = folder.path().join("p.db");
+    let again = Sqlite::open(&path, &options, Arc::new(RoleCache::default()))
+        .await
+        .unwrap();
+    assert_eq!(rows(&again).await, ["first", "second"]);
+}
+
+/// Reads the settings of the connection that writes.
+struct Settings;
+
+#[async_trait]
+impl Act for Settings {
+    type Output = (String, i64, i64);
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Failure<StoreError>> {
+        let (journal,) = fetch_one!(tx.sql(), (String,), "PRAGMA journal_mode")?;
+        let (synchronous,) = fetch_one!(tx.sql(), (i64,), "PRAGMA synchronous")?;
+        let (foreign_keys,) = fetch_one!(tx.sql(), (i64,), "PRAGMA foreign_keys")?;
+        Ok((journal, synchronous, foreign_keys))
+    }
+}
+
+#[tokio::test]
+async fn what_is_answered_is_on_the_disk() {
+    let (_folder, sqlite) = open().await;
+    let full = ("wal".to_owned(), 2, 1);
+    assert_eq!(sqlite.writer.act(Settings).await.unwrap().value, full);
+    // After a failure too, which opens the file again.
+    assert!(probe(&sqlite, "panicked", Then::Panic).await.is_err());
+    assert_eq!(sqlite.writer.act(Settings).await.unwrap().value, full);
+}
+
+#[tokio::test]
+async fn a_reader_cannot_write() {
+    let (_folder, sqlite) = open().await;
+    for pool in [&sqlite.readers, &sqlite.feed] {
+        let written = sqlx::query("DELETE FROM portcullis_roles").execute(pool).await;
+        assert!(written.is_err());
+    }
+}
