@@ -3,6 +3,7 @@
 mod admin;
 mod auth;
 mod caller;
+mod documentation;
 mod documented;
 mod me;
 mod problems;
@@ -70,7 +71,9 @@ pub fn routes() -> Routes<Arc<Authority>> {
 
 /// The endpoints behind a gate that believes what `authority` believes.
 pub fn gate(authority: Arc<Authority>) -> Gate {
-    Gate::new(Local::new(authority.clone())).merge(routes().with_state(authority))
+    Gate::new(Local::new(authority.clone()))
+        .merge(routes().with_state(authority))
+        .documented(documentation::documentation())
 }
 
 /// The whole API: the endpoints behind their gate, and everything that goes through one edge.

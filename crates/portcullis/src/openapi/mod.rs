@@ -19,7 +19,7 @@ use utoipa::{
 
 pub(crate) use self::operation::Described;
 use crate::{
-    access::{Named, PermissionKind},
+    access::{Named, Permission, PermissionKind},
     problem::{AccessProblem, FieldError, ProblemBody, Segment, ValidationProblem},
 };
 
@@ -41,6 +41,7 @@ pub struct Documentation {
     description: Option<String>,
     token_url: Option<String>,
     tags: Vec<(String, String)>,
+    names: Vec<Named>,
 }
 
 impl Documentation {
@@ -52,6 +53,7 @@ impl Documentation {
             description: None,
             token_url: None,
             tags: Vec::new(),
+            names: Vec::new(),
         }
     }
 
@@ -76,10 +78,17 @@ impl Documentation {
         self
     }
 
+    /// A scope that tokens can carry although no route asks for it. Those that routes ask for are known.
+    #[must_use]
+    pub fn permission<P: Permission>(mut self) -> Self {
+        self.names.extend(P::names());
+        self
+    }
+
     pub(crate) fn document<'a>(&self, operations: impl Iterator<Item = Described<'a>>) -> OpenApi {
         let mut paths = Paths::new();
         let mut schemas = own_schemas();
-        let mut names: Vec<Named> = Vec::new();
+        let mut names = self.names.clone();
         for described in operations {
             names.extend(&described.access.names);
             schemas.extend(described.schemas.iter().cloned());

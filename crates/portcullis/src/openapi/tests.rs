@@ -119,6 +119,17 @@ fn every_reference_leads_somewhere() {
 }
 
 #[test]
+fn a_scope_that_no_route_asks_for_can_be_named() {
+    let documentation = Documentation::new("Tasks", "1")
+        .token_url("/login")
+        .permission::<Write>();
+    let document = Gate::<()>::new(Nobody).documented(documentation).openapi();
+    let document = serde_json::to_value(document.unwrap()).unwrap();
+    let scopes = &document["components"]["securitySchemes"]["passwordAuth"]["flows"]["password"]["scopes"];
+    assert_eq!(*scopes, json!({"tasks:write": "Write tasks"}));
+}
+
+#[test]
 fn without_a_token_url_there_is_no_password_flow() {
     let gate = Gate::<()>::new(Nobody)
         .routes(crate::routes!(list))

@@ -1,0 +1,17 @@
+use crate::{api::Me, openapi::Documentation};
+
+/// What the OpenAPI document says beside its operations.
+pub(crate) fn documentation() -> Documentation {
+    Documentation::new("Portcullis", env!("CARGO_PKG_VERSION"))
+        .description(
+            "Users register, log in, refresh and log out; administrators manage them. Errors are problem details \
+             (RFC 9457). Log in by **Authorize** to try the operations.",
+        )
+        .token_url("/auth/login")
+        .permission::<Me>()
+        .tag("auth", "Register, log in, refresh, log out")
+        .tag("me", "Your own account and sessions")
+        .tag("admin", "Users, roles and the audit log")
+        .tag("keys", "Public keys, to verify access tokens with")
+        .tag("health", "Whether the server runs and can serve")
+}
