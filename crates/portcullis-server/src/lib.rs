@@ -1,6 +1,7 @@
 //! The Portcullis server: the binary `portcullis`, its command line, its configuration, and the wiring of the other
 //! crates.
 
+mod check;
 mod commands;
 mod config;
 mod data_dir;

@@ -6,6 +6,7 @@ use super::{
     options::{DataOptions, ListenOptions},
 };
 use crate::{
+    check,
     config::{Config, Problem},
     output,
 };
@@ -33,33 +34,34 @@ Examples:
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
         let config = self.listen.load(self.data);
-        let problems = config.problems();
-        let warnings = config.warnings.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Failure::Runtime)?;
+        let found = runtime.block_on(check::examine(config.settings()));
+        let problems = [config.problems(), found.problems].concat();
+        let warnings = [config.warnings.clone(), found.warnings].concat();
         if self.json {
             output::json(&json!({
                 "ok": problems.is_empty(),
                 "configuration": configuration(&config),
+                "notes": found.notes,
                 "warnings": listed(&warnings),
                 "problems": listed(&problems),
             }))?;
         } else {
             print(&config)?;
-            for warning in &warnings {
-                output::warning(warning);
-            }
-            for problem in &problems {
-                output::failure(problem);
-            }
+            found.notes.iter().for_each(output::note);
+            warnings.iter().for_each(output::warning);
+            problems.iter().for_each(output::failure);
         }
-        match problems.len() {
-            0 => {
-                if !self.json {
-                    output::note("The configuration is well.");
-                }
-                Ok(())
-            }
-            _ => Err(Failure::Said),
+        if !problems.is_empty() {
+            return Err(Failure::Said);
         }
+        if !self.json {
+            output::note("All is well.");
+        }
+        Ok(())
     }
 }
 

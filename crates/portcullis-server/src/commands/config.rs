@@ -21,7 +21,6 @@ Examples:
   portcullis config --reference";
 
 impl Config {
-    #[expect(clippy::unused_self, reason = "the group makes one of the two flags true")]
     pub(super) fn run(self) -> Result<(), Failure> {
         Ok(output::text(if self.reference {
             config::reference()

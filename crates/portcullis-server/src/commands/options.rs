@@ -16,8 +16,8 @@ pub(crate) struct DataOptions {
     /// Folder of the master key and the SQLite database [default: portcullis-data]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Database: sqlite://PATH or postgres://HOST/NAME; give one with a password as `PORTCULLIS_DATABASE__URL`
-    #[arg(long, value_name = "URL")]
+    /// Database; give one with a password as `PORTCULLIS_DATABASE__URL`
+    #[arg(long, value_name = "sqlite://PATH|postgres://HOST/NAME")]
     database_url: Option<String>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct ListenOptions {
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<String>,
     /// For trying it: an administrator admin@example.com with the password admin-password, lenient passwords,
-    /// CORS for http://localhost:3000, loopback only
+    /// CORS for localhost:3000, loopback only
     #[arg(long)]
     dev: bool,
     /// Certificate chain (PEM); with --tls-key it switches TLS on. Read again on SIGHUP

@@ -21,10 +21,11 @@ Examples:
 impl Routes {
     pub(super) fn run(self) -> Result<(), Failure> {
         let table = api::routes().access_table();
-        Ok(if self.json {
-            output::json(&table)?
+        if self.json {
+            output::json(&table)?;
         } else {
-            output::text(&table)?
-        })
+            output::text(&table)?;
+        }
+        Ok(())
     }
 }

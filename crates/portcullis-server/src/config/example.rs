@@ -1,5 +1,7 @@
 //! The table of keys as an operator reads it: as a TOML file, and as the reference in the book.
 
+use std::fmt::Write as _;
+
 use super::{
     KEYS,
     key::{Default, Key, Kind},
@@ -16,14 +18,14 @@ pub(crate) fn example() -> String {
     for key in KEYS {
         if key.section() != section {
             section = key.section();
-            text.push_str(&format!("\n[{section}]\n"));
+            let _ = writeln!(text, "\n[{section}]");
         }
         text.push('\n');
         for line in wrap(key.meaning, 100) {
-            text.push_str(&format!("# {line}\n"));
+            let _ = writeln!(text, "# {line}");
         }
         if !matches!(key.kind, Kind::Text | Kind::Path | Kind::Bool | Kind::List) {
-            text.push_str(&format!("# {}.\n", key.kind.form()));
+            let _ = writeln!(text, "# {}.", key.kind.form());
         }
         let value = match key.default {
             Default::Is(value) => value,
@@ -32,7 +34,7 @@ pub(crate) fn example() -> String {
                 example
             }
         };
-        text.push_str(&format!("# {} = {}\n", key.short_name(), toml_value(key, value)));
+        let _ = writeln!(text, "# {} = {}", key.short_name(), toml_value(key, value));
     }
     text
 }
@@ -55,12 +57,13 @@ pub(crate) fn reference() -> String {
             Kind::Text | Kind::Path | Kind::Bool | Kind::List => String::new(),
             kind => format!(" {}.", capitalized(&kind.form())),
         };
-        text.push_str(&format!(
-            "| `{}` | `{}`{file} | {default} | {}{form} |\n",
+        let _ = writeln!(
+            text,
+            "| `{}` | `{}`{file} | {default} | {}{form} |",
             key.name,
             key.env_name(),
             key.meaning
-        ));
+        );
     }
     text
 }

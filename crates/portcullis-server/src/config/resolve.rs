@@ -22,7 +22,6 @@ use super::{
 pub(crate) struct Resolver {
     layers: Layers,
     /// Names that were asked for: a test compares them with the table.
-    #[cfg(test)]
     pub(crate) asked: std::collections::BTreeSet<&'static str>,
 }
 
@@ -30,7 +29,6 @@ impl Resolver {
     pub(crate) fn new(layers: Layers) -> Self {
         Self {
             layers,
-            #[cfg(test)]
             asked: std::collections::BTreeSet::new(),
         }
     }
@@ -41,7 +39,6 @@ impl Resolver {
     }
 
     fn key(&mut self, name: &'static str) -> &'static Key {
-        #[cfg(test)]
         self.asked.insert(name);
         #[expect(
             clippy::expect_used,

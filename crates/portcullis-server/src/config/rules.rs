@@ -97,6 +97,11 @@ pub(crate) fn issuer(from: &mut Resolver) -> Option<String> {
     }
 }
 
+/// Whether a URL leads to this machine only.
+pub(crate) fn is_loopback(url: &str) -> bool {
+    Url::parse(url).is_some_and(|url| url.is_loopback())
+}
+
 /// Why a text cannot be an issuer.
 pub(crate) fn issuer_problem(text: &str) -> Option<String> {
     let Some(url) = Url::parse(text) else {

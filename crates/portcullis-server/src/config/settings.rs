@@ -188,6 +188,18 @@ impl Settings {
         }
     }
 
+    /// Whether anything is kept in the data folder: not where master key and database are configured.
+    pub(crate) fn needs_folder(&self) -> bool {
+        self.master_key.is_none() || self.database.url.is_none()
+    }
+
+    /// Whether people on other machines can come, directly or through a proxy.
+    pub(crate) fn is_public(&self, address: SocketAddr) -> bool {
+        !address.ip().is_loopback()
+            || !self.http.trusted_proxies.is_empty()
+            || !rules::is_loopback(&self.issuer(address))
+    }
+
     /// The URL of a listener at `address`, as a person on this machine would open it.
     pub(crate) fn url_of(&self, address: SocketAddr) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };

@@ -61,7 +61,7 @@ impl Url {
         })
     }
 
-    /// `localhost`, names below it (RFC 6761, section 6.3), 127.0.0.0/8 and ::1.
+    /// `localhost`, names below it (RFC 6761, section 6.3), 127.0.0.0/8 and `::1`.
     pub(crate) fn is_loopback(&self) -> bool {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']');
         self.host == "localhost"

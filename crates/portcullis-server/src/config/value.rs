@@ -1,6 +1,6 @@
 //! How values are written: durations and sizes.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 /// Why a text is not such a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +58,7 @@ pub(crate) fn show_duration(duration: Duration) -> String {
     // Weeks are read but not written: 7d is what people say.
     for (unit, millis) in &UNITS[1..] {
         if left >= *millis {
-            text.push_str(&format!("{}{unit}", left / millis));
+            let _ = write!(text, "{}{unit}", left / millis);
             left %= millis;
         }
     }

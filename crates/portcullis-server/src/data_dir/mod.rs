@@ -16,6 +16,9 @@ use zeroize::Zeroizing;
 #[cfg(test)]
 mod tests;
 
+/// Name of the SQLite database in the folder.
+pub(crate) const DATABASE: &str = "portcullis.db";
+
 /// A data folder that exists.
 #[derive(Debug)]
 pub(crate) struct DataDir {
@@ -123,17 +126,13 @@ impl DataDir {
         })
     }
 
-    /// The folder.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The SQLite database, where no other is configured.
     pub(crate) fn database(&self) -> PathBuf {
-        self.path.join("portcullis.db")
+        self.path.join(DATABASE)
     }
 
-    fn master_key_path(&self) -> PathBuf {
+    /// The file of the master key.
+    pub(crate) fn master_key_path(&self) -> PathBuf {
         self.path.join("master.key")
     }
 

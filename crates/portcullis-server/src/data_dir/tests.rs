@@ -14,13 +14,13 @@ fn chmod(path: &Path, mode: u32) {
 fn what_is_made_is_private() {
     let temp = tempfile::tempdir().unwrap();
     let folder = DataDir::create(&temp.path().join("deep/data")).unwrap();
-    assert_eq!(mode(folder.path()), 0o700);
+    assert_eq!(mode(&folder.path), 0o700);
     assert!(folder.master_key().unwrap().is_none());
     let made = folder.create_master_key(&SystemRng).unwrap();
-    assert_eq!(mode(&folder.path().join("master.key")), 0o600);
+    assert_eq!(mode(&folder.path.join("master.key")), 0o600);
     let read = folder.master_key().unwrap().unwrap();
     assert_eq!(Vault::new(&made).fingerprint(), Vault::new(&read).fingerprint());
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(&folder.path).unwrap().count(), 1);
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_master_key_that_others_can_read_is_refused() {
     let temp = tempfile::tempdir().unwrap();
     let folder = DataDir::create(temp.path()).unwrap();
     folder.create_master_key(&SystemRng).unwrap();
-    let path = folder.path().join("master.key");
+    let path = folder.path.join("master.key");
     for open in [0o640, 0o604, 0o644, 0o660] {
         chmod(&path, open);
         let error = folder.master_key().err().unwrap();
@@ -58,7 +58,7 @@ fn a_master_key_that_others_can_read_is_refused() {
 fn a_damaged_master_key_is_not_taken_for_a_missing_one() {
     let temp = tempfile::tempdir().unwrap();
     let folder = DataDir::create(temp.path()).unwrap();
-    let path = folder.path().join("master.key");
+    let path = folder.path.join("master.key");
     fs::write(&path, "half").unwrap();
     chmod(&path, 0o600);
     assert!(matches!(folder.master_key(), Err(DataDirError::MasterKey { .. })));

@@ -1,25 +1,25 @@
 //! An installation: the data folder, the master key, the database, and the authority on top of them.
 
-use std::{net::SocketAddr, str::FromStr, sync::Arc, time::Duration};
+mod dev;
+
+use std::{net::SocketAddr, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use portcullis_core::{
-    authority::{
-        AdminNewUser, AdminUserError, Authority, AuthorityConfig, Caller, OpenError, Pair, Ports, RateLimits,
-    },
+    authority::{AdminUserError, Authority, AuthorityConfig, OpenError, Pair, Ports, RateLimits},
     clock::SystemClock,
     key::{MasterKey, Vault},
-    password::Password,
+    password::pool::{Busy, HashError},
     revocation::FollowerConfig,
     rng::SystemRng,
-    store::{UserActError, UserFilter},
-    user::UserStatus,
+    store::{Store as _, StoreError, UserFilter},
 };
 use portcullis_store::{Database, DatabaseOptions};
 use secrecy::SecretString;
 
+pub(crate) use self::dev::{DEV_EMAIL, DEV_PASSWORD};
 use crate::{
     config::{Limit, Settings},
-    data_dir::{DataDir, DataDirError},
+    data_dir::{DATABASE, DataDir, DataDirError},
 };
 
 /// An opened installation.
@@ -39,73 +39,107 @@ pub(crate) enum InstallationError {
          `portcullis serve` there first"
     )]
     NoMasterKey,
+    #[error(
+        "the master key is gone: the database was made with one, and {} is not there. Restore it from a backup, or set \
+         PORTCULLIS_MASTER_KEY; without it nothing in the database can be used", .0.display()
+    )]
+    LostMasterKey(PathBuf),
+    #[error(
+        "the database is empty or of an older version: start `portcullis serve` once, which brings it up to date"
+    )]
+    NotMigrated,
+    #[error(
+        "{DEV_EMAIL} still has the password of --dev, which everyone knows, and the server would listen on {0}: change \
+         it with `portcullis user set-password {DEV_EMAIL}`, or delete that user"
+    )]
+    DevPassword(SocketAddr),
     #[error(transparent)]
     Database(#[from] portcullis_store::OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error(transparent)]
     Authority(#[from] OpenError),
     #[error("the first administrator cannot be added: {0}")]
     Seed(#[from] AdminUserError),
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    #[error(transparent)]
+    Hash(#[from] HashError),
 }
 
 impl Installation {
-    /// For a server: makes what is missing.
+    /// For a server: makes what is missing. Without a folder, master key and database are configured.
     pub(crate) async fn create(
         settings: &Settings,
-        folder: &DataDir,
+        folder: Option<&DataDir>,
         address: SocketAddr,
     ) -> Result<Self, InstallationError> {
-        let key = match folder.master_key()? {
-            _ if settings.master_key.is_some() => None,
-            Some(key) => Some(key),
-            None => Some(folder.create_master_key(&SystemRng)?),
+        let database = Database::open(&database_options(settings, folder)).await?;
+        let own = match (own_key(settings, folder)?, folder) {
+            // Never a new key beside a database that knows another: what it sealed would be lost without a word.
+            (None, Some(folder)) if settings.master_key.is_none() => {
+                if database.meta(FINGERPRINT).await?.is_some() {
+                    return Err(InstallationError::LostMasterKey(folder.master_key_path()));
+                }
+                Some(folder.create_master_key(&SystemRng)?)
+            }
+            (own, _) => own,
         };
-        Self::open(settings, folder, key.as_ref(), address).await
+        Self::open(settings, database, own.as_ref(), address).await
     }
 
     /// For a command: everything must be there.
     pub(crate) async fn existing(settings: &Settings) -> Result<Self, InstallationError> {
-        let folder = DataDir::existing(&settings.data_dir)?;
-        let key = if settings.master_key.is_some() {
-            None
+        let folder = if settings.needs_folder() {
+            Some(DataDir::existing(&settings.data_dir)?)
         } else {
-            folder.master_key()?
+            None
         };
-        Self::open(settings, &folder, key.as_ref(), settings.listen).await
+        let own = own_key(settings, folder.as_ref())?;
+        let mut options = database_options(settings, folder.as_ref());
+        options.migrate = false;
+        let database = Database::open(&options).await?;
+        if !database.pending_migrations().await?.is_empty() {
+            return Err(InstallationError::NotMigrated);
+        }
+        Self::open(settings, database, own.as_ref(), settings.listen).await
     }
 
     async fn open(
         settings: &Settings,
-        folder: &DataDir,
-        key: Option<&MasterKey>,
+        database: Database,
+        own: Option<&MasterKey>,
         address: SocketAddr,
     ) -> Result<Self, InstallationError> {
         let key = settings
             .master_key
             .as_ref()
-            .or(key)
+            .or(own)
             .ok_or(InstallationError::NoMasterKey)?;
-        let vault = Arc::new(Vault::new(key));
-        let database = Database::open(&database_options(settings, folder)).await?;
         let ports = Ports {
             store: Arc::new(database.clone()),
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
-            vault,
+            vault: Arc::new(Vault::new(key)),
         };
         let authority = Authority::open(ports, authority_config(settings, address)).await?;
         Ok(Self { authority, database })
     }
 
-    /// Whether there is no user yet.
-    pub(crate) async fn is_new(&self) -> bool {
-        let any = UserFilter {
-            limit: 1,
-            ..UserFilter::default()
-        };
-        self.authority
-            .users(&any)
-            .await
-            .is_ok_and(|users| users.is_empty())
+    /// Whether someone can administer, or at least holds a role that can.
+    pub(crate) async fn has_administrator(&self) -> Result<bool, StoreError> {
+        let store = self.authority.store();
+        for role in store.roles().await?.holders("admin") {
+            let holders = UserFilter {
+                role: Some(role),
+                limit: 1,
+                ..UserFilter::default()
+            };
+            if !store.users(&holders).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Stores what still waits and closes the database.
@@ -113,31 +147,23 @@ impl Installation {
         self.authority.flush().await;
         self.database.close().await;
     }
+}
 
-    /// Adds the administrator of `--dev`, where there is none.
-    pub(crate) async fn seed(&self) -> Result<(), InstallationError> {
-        let new = AdminNewUser {
-            email: constant(DEV_EMAIL),
-            name: constant("Administrator"),
-            password: Some(Password::new(DEV_PASSWORD)),
-            roles: Some(vec![constant("admin")]),
-            status: UserStatus::Active,
-        };
-        match self.authority.add_user(&Caller::system(), new).await {
-            Ok(_) | Err(AdminUserError::Act(UserActError::EmailTaken)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+/// Where a database keeps the fingerprint of its master key.
+pub(crate) const FINGERPRINT: &str = "master_key";
+
+/// The master key of the folder, unless another is configured.
+fn own_key(settings: &Settings, folder: Option<&DataDir>) -> Result<Option<MasterKey>, DataDirError> {
+    match folder {
+        Some(folder) if settings.master_key.is_none() => folder.master_key(),
+        _ => Ok(None),
     }
 }
 
-/// The administrator of `--dev`.
-pub(crate) const DEV_EMAIL: &str = "admin@example.com";
-/// The password of the administrator of `--dev`.
-pub(crate) const DEV_PASSWORD: &str = "admin-password";
-
 /// The database of `settings`; a SQLite file in the folder unless another is configured.
-pub(crate) fn database_options(settings: &Settings, folder: &DataDir) -> DatabaseOptions {
-    let mut options = DatabaseOptions::new(format!("sqlite:{}", folder.database().display()));
+pub(crate) fn database_options(settings: &Settings, folder: Option<&DataDir>) -> DatabaseOptions {
+    let own = folder.map_or_else(|| settings.data_dir.join(DATABASE), DataDir::database);
+    let mut options = DatabaseOptions::new(format!("sqlite:{}", own.display()));
     if let Some(url) = &settings.database.url {
         options.url = url.clone();
     }

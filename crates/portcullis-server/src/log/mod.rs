@@ -17,6 +17,7 @@ pub(crate) fn start(settings: &LogSettings) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&settings.level))
         .with_writer(io::stderr);
+    panics_are_logged();
     if json {
         builder.json().flatten_event(true).with_span_list(false).init();
     } else {
@@ -36,4 +37,13 @@ pub(crate) fn start_quiet() {
         .without_time()
         .with_target(false)
         .init();
+}
+
+/// A panic is one more line of the log, in its form: where and why.
+fn panics_are_logged() {
+    std::panic::set_hook(Box::new(|panic| {
+        let why = panic.payload_as_str().unwrap_or("unknown");
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, why, "panic");
+    }));
 }

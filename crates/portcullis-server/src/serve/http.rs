@@ -24,26 +24,13 @@ pub(super) async fn run(
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
     let bounded = Bounded::new(settings.max_connections);
-    match tls {
-        Some(tls) => {
-            let acceptor = RustlsAcceptor::new(tls)
-                .handshake_timeout(settings.header_timeout)
-                .acceptor(bounded);
-            let server = configured(axum_server::from_tcp(listener)?, settings)
-                .acceptor(acceptor)
-                .handle(handle);
-            server
-                .serve(app.into_make_service_with_connect_info::<SocketAddr>())
-                .await
-        }
-        None => {
-            let server = configured(axum_server::from_tcp(listener)?, settings)
-                .acceptor(bounded)
-                .handle(handle);
-            server
-                .serve(app.into_make_service_with_connect_info::<SocketAddr>())
-                .await
-        }
+    let server = configured(axum_server::from_tcp(listener)?, settings).handle(handle);
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    if let Some(tls) = tls {
+        let tls = RustlsAcceptor::new(tls).handshake_timeout(settings.header_timeout);
+        server.acceptor(tls.acceptor(bounded)).serve(app).await
+    } else {
+        server.acceptor(bounded).serve(app).await
     }
 }
 

@@ -52,9 +52,13 @@ pub(crate) fn run(settings: Settings) -> Result<(), ServeError> {
 }
 
 async fn serve(settings: Settings) -> Result<(), ServeError> {
-    let folder = DataDir::create(&settings.data_dir)?;
-    let _lock = folder.lock()?;
-    if let Some(warning) = folder.warning() {
+    let folder = if settings.needs_folder() {
+        Some(DataDir::create(&settings.data_dir)?)
+    } else {
+        None
+    };
+    let _lock = folder.as_ref().map(DataDir::lock).transpose()?;
+    if let Some(warning) = folder.as_ref().and_then(DataDir::warning) {
         tracing::warn!("{warning}");
     }
     let listener = listen(settings.listen)?;
@@ -73,9 +77,11 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
         settings.http.drain_timeout,
     )?;
 
-    let installation = Installation::create(&settings, &folder, address).await?;
+    let installation = Installation::create(&settings, folder.as_ref(), address).await?;
     if settings.dev {
         installation.seed().await?;
+    } else if settings.is_public(address) {
+        installation.refuse_dev_password(address).await?;
     }
     let authority = installation.authority.clone();
     let app = app::app(&settings, authority.clone())?;
@@ -106,7 +112,7 @@ async fn greet(settings: &Settings, address: SocketAddr, installation: &Installa
             password = DEV_PASSWORD,
             "--dev: an administrator for trying things"
         );
-    } else if installation.is_new().await {
+    } else if installation.has_administrator().await.is_ok_and(|has| !has) {
         tracing::info!(
             "there is no administrator yet: add one with `portcullis user add --role admin EMAIL`"
         );

@@ -43,14 +43,14 @@ pub(super) fn watch(
 }
 
 fn reload(tls: Option<&(TlsSettings, RustlsConfig)>) {
-    match tls {
-        Some((settings, serving)) => match load_tls(settings) {
-            Ok(fresh) => {
-                serving.reload_from_config(fresh);
-                tracing::info!(cert = %settings.cert.display(), "certificate reloaded");
-            }
-            Err(error) => tracing::error!(%error, "the certificate was not reloaded; the one before stays"),
-        },
-        None => tracing::info!("SIGHUP: there is no certificate to reload"),
+    let Some((settings, serving)) = tls else {
+        return tracing::info!("SIGHUP: there is no certificate to reload");
+    };
+    match load_tls(settings) {
+        Ok(fresh) => {
+            serving.reload_from_config(fresh);
+            tracing::info!(cert = %settings.cert.display(), "certificate reloaded");
+        }
+        Err(error) => tracing::error!(%error, "the certificate was not reloaded; the one before stays"),
     }
 }

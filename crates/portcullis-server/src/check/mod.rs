@@ -1,0 +1,164 @@
+//! Looks at what a configuration points to, without starting and without changing anything: folder, master key,
+//! certificate, database.
+
+use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
+
+use portcullis_core::{
+    key::{MasterKey, Vault},
+    store::Store as _,
+};
+use portcullis_store::Database;
+use secrecy::ExposeSecret;
+
+use crate::{
+    config::{Problem, Settings, TlsSettings},
+    data_dir::{DataDir, DataDirError},
+    installation::{FINGERPRINT, database_options},
+    serve::load_tls,
+};
+
+/// What was found.
+#[derive(Default)]
+pub(crate) struct Findings {
+    /// What makes a start fail.
+    pub(crate) problems: Vec<Problem>,
+    /// What should make the operator think.
+    pub(crate) warnings: Vec<Problem>,
+    /// What will be done at the next start.
+    pub(crate) notes: Vec<String>,
+}
+
+/// A database that does not answer by then is not reachable.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Looks at everything.
+pub(crate) async fn examine(settings: &Settings) -> Findings {
+    let mut findings = Findings::default();
+    if let Some(tls) = &settings.tls {
+        findings.certificate(tls);
+    }
+    let folder = findings.folder(settings);
+    let own = match folder.as_ref().map(DataDir::master_key) {
+        Some(Ok(key)) => key,
+        Some(Err(_)) if settings.master_key.is_some() => None,
+        Some(Err(error)) => {
+            findings.problem("data_dir", error);
+            return findings;
+        }
+        None => None,
+    };
+    findings
+        .database(
+            settings,
+            folder.as_ref(),
+            settings.master_key.as_ref().or(own.as_ref()),
+        )
+        .await;
+    findings
+}
+
+impl Findings {
+    fn problem(&mut self, place: &str, message: impl std::fmt::Display) {
+        self.problems.push(Problem::new(place, format!("{message}")));
+    }
+
+    fn certificate(&mut self, tls: &TlsSettings) {
+        if let Err(error) = load_tls(tls) {
+            self.problem("tls", error);
+        }
+        if fs::metadata(&tls.key).is_ok_and(|found| found.mode() & 0o007 != 0) {
+            let path = tls.key.display();
+            self.warnings.push(Problem::new(
+                "tls.key",
+                format!("{path} can be read by everybody: `chmod 640 {path}`"),
+            ));
+        }
+    }
+
+    fn folder(&mut self, settings: &Settings) -> Option<DataDir> {
+        if !settings.needs_folder() {
+            return None;
+        }
+        match DataDir::existing(&settings.data_dir) {
+            Ok(folder) => {
+                if let Some(warning) = folder.warning() {
+                    self.warnings.push(Problem::new("data_dir", warning));
+                }
+                Some(folder)
+            }
+            Err(DataDirError::Missing(path)) => {
+                self.notes
+                    .push(format!("The data folder {} will be made.", path.display()));
+                None
+            }
+            Err(error) => {
+                self.problem("data_dir", error);
+                None
+            }
+        }
+    }
+
+    async fn database(&mut self, settings: &Settings, folder: Option<&DataDir>, key: Option<&MasterKey>) {
+        let mut options = match (&settings.database.url, folder) {
+            (None, None) => return,
+            _ => database_options(settings, folder),
+        };
+        if let Some(path) = sqlite_file(options.url.expose_secret())
+            && !Path::new(path).exists()
+        {
+            self.notes.push(format!("The database {path} will be made."));
+            return;
+        }
+        options.migrate = false;
+        options.timeout = PATIENCE;
+        let open = Database::open(&options);
+        match tokio::time::timeout(2 * PATIENCE, open).await {
+            Err(_) => self.problem("database.url", "the database does not answer"),
+            Ok(Err(error)) => self.problem("database.url", error),
+            Ok(Ok(database)) => {
+                self.contents(&database, settings, key).await;
+                database.close().await;
+            }
+        }
+    }
+
+    async fn contents(&mut self, database: &Database, settings: &Settings, key: Option<&MasterKey>) {
+        match database.pending_migrations().await {
+            Ok(pending) if pending.is_empty() => {}
+            Ok(pending) => {
+                self.notes
+                    .push(format!("The database will be migrated: {}.", pending.join(", ")));
+                if pending.iter().any(|name| name.starts_with("0001")) {
+                    return;
+                }
+            }
+            Err(error) => return self.problem("database.url", error),
+        }
+        match (database.meta(FINGERPRINT).await, key) {
+            (Err(error), _) => self.problem("database.url", error),
+            (Ok(None), _) => {}
+            (Ok(Some(_)), None) => self.problem(
+                "master_key",
+                format!(
+                    "the database was made with a master key, and there is none: restore {}, or set \
+                     PORTCULLIS_MASTER_KEY",
+                    settings.data_dir.join("master.key").display()
+                ),
+            ),
+            (Ok(Some(fingerprint)), Some(key)) => {
+                if Vault::new(key).fingerprint() != fingerprint {
+                    self.problem(
+                        "master_key",
+                        "is not the one with which the database was made: restore that one",
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The file of a SQLite URL.
+fn sqlite_file(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("sqlite:")?;
+    Some(rest.strip_prefix("//").unwrap_or(rest))
+}
