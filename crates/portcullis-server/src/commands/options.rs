@@ -16,8 +16,8 @@ pub(crate) struct DataOptions {
     /// Folder of the master key and the SQLite database [default: portcullis-data]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Database; give one with a password as `PORTCULLIS_DATABASE__URL`
-    #[arg(long, value_name = "sqlite://PATH|postgres://HOST/NAME")]
+    /// Database, `sqlite://PATH` or `postgres://HOST/NAME`; give one with a password as `PORTCULLIS_DATABASE__URL`
+    #[arg(long, value_name = "URL")]
     database_url: Option<String>,
 }
 

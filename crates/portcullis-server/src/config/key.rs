@@ -64,7 +64,7 @@ impl Kind {
             Self::Path => "path".to_owned(),
             Self::Bool => "true or false".to_owned(),
             Self::Listen => "ADDRESS:PORT".to_owned(),
-            Self::Word(words) => words.join(", "),
+            Self::Word(words) => format!("one of {}", words.join(", ")),
             Self::Integer(least, most) => format!("{least} to {most}"),
             Self::Duration(least, most) => {
                 format!(

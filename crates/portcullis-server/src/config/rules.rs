@@ -324,7 +324,7 @@ pub(crate) fn warnings(settings: &Settings, from: &Resolver) -> Vec<Problem> {
             "passwords and tokens are readable on the way".to_owned(),
         );
     }
-    if !loopback && settings.token.issuer.is_none() {
+    if !loopback && from.origin("token.issuer").is_none() {
         warn(
             "token.issuer",
             format!(

@@ -1,0 +1,10 @@
+//! The real binary as an operator meets it: first start, second start, signals, TLS, files, messages, exit codes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod check;
+mod command_line;
+mod files;
+mod harness;
+mod life;
+mod tls;
