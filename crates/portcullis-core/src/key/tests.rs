@@ -1,5 +1,10 @@
 use std::sync::Arc;
 
+use aws_lc_rs::{
+    encoding::AsDer,
+    rsa,
+    signature::{KeyPair, RsaKeyPair},
+};
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -76,6 +81,78 @@ fn keys_survive_pkcs8_pem_and_der() {
         assert!(key.verifying().verifies(b"message", &signature));
         assert!(!key.verifying().verifies(b"another", &signature));
     }
+}
+
+#[test]
+fn a_short_rsa_key_verifies_for_others_but_never_signs_for_us() {
+    let pair = RsaKeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
+    let der = pair.as_der().unwrap();
+    let weak = KeyMaterialError::Weak("an RSA key that signs has at least 3072 bits");
+    let refused = SigningKey::from_pkcs8(Algorithm::RS256, der.as_ref()).err();
+    assert_eq!(refused, Some(weak));
+    assert_eq!(private_key(der.as_ref(), None).err(), Some(weak));
+    let public = pair.public_key();
+    let n = URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero());
+    assert!(set(&json!({ "kty": "RSA", "n": n, "e": "AQAB" })).is_ok());
+}
+
+/// The content of a DER element, and what follows it.
+fn element(der: &[u8]) -> (&[u8], &[u8]) {
+    let (header, length) = match der[1] {
+        0x81 => (3, usize::from(der[2])),
+        0x82 => (4, usize::from(der[2]) << 8 | usize::from(der[3])),
+        short => (2, usize::from(short)),
+    };
+    (&der[header..header + length], &der[header + length..])
+}
+
+/// What PKCS#8 wraps: SEC 1 or PKCS#1.
+fn unwrapped(pkcs8: &[u8]) -> &[u8] {
+    let (_version, rest) = element(element(pkcs8).0);
+    let (_algorithm, rest) = element(rest);
+    element(rest).0
+}
+
+#[test]
+fn the_older_forms_of_openssl_are_imported() {
+    let ec = SigningKey::generate(Algorithm::ES256).unwrap();
+    let der = ec.to_pkcs8().unwrap();
+    let parameters = pem("EC PARAMETERS", &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]);
+    let text = format!("{parameters}{}", pem("EC PRIVATE KEY", unwrapped(&der)));
+    assert_eq!(private_key(text.as_bytes(), None).unwrap().kid(), ec.kid());
+
+    let rsa = SigningKey::generate(Algorithm::RS256).unwrap();
+    let der = rsa.to_pkcs8().unwrap();
+    let text = pem("RSA PRIVATE KEY", unwrapped(&der));
+    assert_eq!(private_key(text.as_bytes(), None).unwrap().kid(), rsa.kid());
+    let pss = private_key(text.as_bytes(), Some(Algorithm::PS256)).unwrap();
+    assert_eq!((pss.kid(), pss.algorithm()), (rsa.kid(), Algorithm::PS256));
+    assert!(private_key(text.as_bytes(), Some(Algorithm::ES256)).is_err());
+}
+
+#[test]
+fn a_private_jwk_of_rsa_is_imported() {
+    let key = SigningKey::generate(Algorithm::PS256).unwrap();
+    let der = key.to_pkcs8().unwrap();
+    let (_version, mut rest) = element(element(unwrapped(&der)).0);
+    let mut jwk = json!({ "kty": "RSA", "alg": "PS256" });
+    for name in ["n", "e", "d", "p", "q", "dp", "dq", "qi"] {
+        let (number, after) = element(rest);
+        jwk[name] = json!(URL_SAFE_NO_PAD.encode(number.strip_prefix(&[0]).unwrap_or(number)));
+        rest = after;
+    }
+    let imported = private_key(jwk.to_string().as_bytes(), None).unwrap();
+    assert_eq!(
+        (imported.kid(), imported.algorithm()),
+        (key.kid(), Algorithm::PS256)
+    );
+    for name in ["d", "p", "dq", "qi"] {
+        let mut other = jwk.clone();
+        other[name] = jwk["dp"].clone();
+        assert!(private_key(other.to_string().as_bytes(), None).is_err(), "{name}");
+    }
+    jwk["oth"] = json!([]);
+    assert!(private_key(jwk.to_string().as_bytes(), None).is_err());
 }
 
 #[test]

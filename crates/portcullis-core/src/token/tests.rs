@@ -392,6 +392,15 @@ fn a_token_has_one_spelling() {
         assert!(bench.verify(&other).is_err(), "{other}");
     }
     assert!(bench.verify(&token).is_ok());
+    let reason = |token: &str| bench.verify(token).err();
+    let unsigned = format!("{header}.{payload}.");
+    assert_eq!(
+        reason(&unsigned),
+        Some(TokenError::Malformed("the signature is empty"))
+    );
+    let encrypted = format!("{header}.{payload}.{signature}..");
+    let jwe = TokenError::Malformed("five parts: encrypted tokens (JWE) are not accepted");
+    assert_eq!(reason(&encrypted), Some(jwe));
 }
 
 #[test]
