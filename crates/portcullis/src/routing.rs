@@ -58,6 +58,24 @@ where
     }
 }
 
+/// What [`crate::gate::Gate::route`] takes: only what this module makes.
+#[diagnostic::on_unimplemented(
+    message = "this is no route of this gate",
+    label = "not a `MethodRoute<{S}, {U}>`",
+    note = "use `portcullis::routing::{{get, post, ..}}` in the place of axum's: they keep the handler's type, whose first argument says who may call",
+    note = "its handlers must want the state `{S}`, and the user type `{U}` of the gate's provider"
+)]
+pub trait IntoMethodRoute<S, U> {
+    /// The route.
+    fn into_method_route(self) -> MethodRoute<S, U>;
+}
+
+impl<S, U> IntoMethodRoute<S, U> for MethodRoute<S, U> {
+    fn into_method_route(self) -> Self {
+        self
+    }
+}
+
 macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident = $method:ident;)*) => {
         $(

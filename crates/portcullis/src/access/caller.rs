@@ -8,6 +8,11 @@ use super::{Holder, Principal};
 pub type LocalUser = Arc<VerifiedToken>;
 
 /// A user as the gate needs to know one: what is held, and what the log and the client are told when it is not enough.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no user that a gate can know",
+    label = "not a `Caller`",
+    note = "implement `portcullis::access::Holder` and `portcullis::access::Caller` for it"
+)]
 pub trait Caller: Holder {
     /// For the log.
     fn id(&self) -> String;

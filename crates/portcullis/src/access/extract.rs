@@ -123,9 +123,9 @@ where
 
 /// Who calls, and has `P`: a role, a scope, [`super::AnyOf`] or [`super::AllOf`] of them.
 #[derive(Debug)]
-pub struct Allow<P, U = LocalUser>(pub U, PhantomData<fn() -> P>);
+pub struct Allow<P: Permission, U = LocalUser>(pub U, PhantomData<fn() -> P>);
 
-impl<P, U> Deref for Allow<P, U> {
+impl<P: Permission, U> Deref for Allow<P, U> {
     type Target = U;
 
     fn deref(&self) -> &U {

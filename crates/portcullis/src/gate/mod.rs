@@ -55,7 +55,7 @@ use crate::{
     openapi::Documentation,
     problem::{DEFAULT_REALM, Problem},
     provider::{AnyProvider, AuthProvider},
-    routing::{MethodRoute, get},
+    routing::{IntoMethodRoute, get},
 };
 
 /// Routes, and the provider that tells who calls them. `S` is axum's state, `U` the provider's user type.
@@ -99,7 +99,7 @@ where
 
     /// See [`Routes::route`].
     #[must_use]
-    pub fn route(self, path: &str, route: MethodRoute<S, U>) -> Self {
+    pub fn route(self, path: &str, route: impl IntoMethodRoute<S, U>) -> Self {
         self.map(|routes| routes.route(path, route))
     }
 

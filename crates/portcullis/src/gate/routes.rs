@@ -17,7 +17,7 @@ use crate::{
     access::{Caller, DeclaresAccess, LocalUser, ServedBy, StatesAccess},
     openapi::Described,
     provider::AnyProvider,
-    routing::MethodRoute,
+    routing::IntoMethodRoute,
 };
 
 /// Routes without a provider: parts of an application, which a [`super::Gate`] or other routes take in.
@@ -49,8 +49,8 @@ where
     }
 
     /// The handlers of one path, `/articles/{id}`.
-    pub fn route(mut self, path: &str, route: MethodRoute<S, U>) -> Self {
-        for mut route in route.routes {
+    pub fn route(mut self, path: &str, route: impl IntoMethodRoute<S, U>) -> Self {
+        for mut route in route.into_method_route().routes {
             path.clone_into(&mut route.path);
             self.routes.push(route);
         }

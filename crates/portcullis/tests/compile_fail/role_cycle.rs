@@ -1,0 +1,7 @@
+portcullis::roles! {
+    pub enum Role { Admin = "admin", Editor = "editor", Viewer = "viewer" }
+    Admin > Editor > Viewer;
+    Viewer > Admin;
+}
+
+fn main() {}
