@@ -10,6 +10,12 @@ export PATH="$TOOLS/bin:$PATH"
 MDBOOK_VERSION=0.5.4
 CARGO_DENY_VERSION=0.20.2
 NEXTEST_VERSION=0.9.143
+# Only where Debian's own is too old.
+NODE_VERSION=24.9.0
+case "$(uname -m)" in
+aarch64) NODE_ARCH=arm64 ;;
+*) NODE_ARCH=x64 ;;
+esac
 
 STEP=""
 # step TITLE: starts a headed section; SECONDS is bash's own count since the script began.
