@@ -53,24 +53,96 @@ impl AuditSink {
             tracing::error!(dropped, "audit.dropped");
         }
         loop {
-            let batch: Vec<AuditEvent> = {
-                let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                let end = waiting.len().min(BATCH);
-                waiting.drain(..end).collect()
-            };
-            if batch.is_empty() {
+            let mut batch = self.take();
+            if batch.events.is_empty() {
                 return;
             }
-            if let Err(error) = store.append_audit(batch.clone()).await {
+            if let Err(error) = store.append_audit(batch.events.clone()).await {
                 tracing::error!(%error, "audit.failed");
-                let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                let room = CAPACITY.saturating_sub(waiting.len());
-                let kept = batch.len().min(room);
-                self.dropped
-                    .fetch_add(u64::try_from(batch.len() - kept).unwrap_or(0), Ordering::Relaxed);
-                waiting.splice(0..0, batch.into_iter().take(kept));
                 return;
             }
+            batch.events.clear();
         }
+    }
+
+    fn take(&self) -> Batch<'_> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = waiting.len().min(BATCH);
+        Batch {
+            events: waiting.drain(..end).collect(),
+            sink: self,
+        }
+    }
+}
+
+/// Events on their way to the store. What is not stored when this is dropped waits on: the store may fail, and whoever
+/// stores may go away in between, at the end of the server or of a request.
+struct Batch<'a> {
+    events: Vec<AuditEvent>,
+    sink: &'a AuditSink,
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        if self.events.is_empty() {
+            return;
+        }
+        let mut waiting = self.sink.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.events.len().min(CAPACITY.saturating_sub(waiting.len()));
+        let lost = u64::try_from(self.events.len() - kept).unwrap_or(0);
+        self.sink.dropped.fetch_add(lost, Ordering::Relaxed);
+        waiting.splice(0..0, self.events.drain(..kept));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        audit::{Actor, kind},
+        clock::Timestamp,
+        id::AuditId,
+        rng::SystemRng,
+    };
+
+    fn event() -> AuditEvent {
+        let at = Timestamp::from_unix_seconds(1_700_000_000);
+        AuditEvent {
+            id: AuditId::generate(at, &SystemRng),
+            at,
+            kind: kind::LOGIN_FAILED.to_owned(),
+            actor: Actor::Anonymous,
+            subject: None,
+            address: None,
+            request_id: None,
+            detail: serde_json::Value::Null,
+        }
+    }
+
+    #[test]
+    fn what_was_taken_and_not_stored_waits_on_in_its_order() {
+        let sink = AuditSink::new();
+        let events: Vec<AuditEvent> = (0..BATCH + 2).map(|_| event()).collect();
+        for event in &events {
+            sink.note(event.clone());
+        }
+        drop(sink.take());
+        assert_eq!(*sink.waiting.lock().unwrap(), events);
+
+        sink.take().events.clear();
+        assert_eq!(*sink.waiting.lock().unwrap(), events[BATCH..]);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted() {
+        let sink = AuditSink::new();
+        sink.note(event());
+        let batch = sink.take();
+        for _ in 0..=CAPACITY {
+            sink.note(event());
+        }
+        drop(batch);
+        assert_eq!(sink.waiting.lock().unwrap().len(), CAPACITY);
+        assert_eq!(sink.dropped.load(Ordering::Relaxed), 2);
     }
 }

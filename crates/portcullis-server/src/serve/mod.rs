@@ -97,6 +97,8 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
     http::run(listener, tls, app, &settings.http, handle).await?;
     let broken = work.is_finished();
     work.abort();
+    // Only once it is gone is all that it had taken up back where the end finds it.
+    let _ = work.await;
     installation.close().await;
     tracing::info!("stopped");
     if broken { Err(ServeError::Broken) } else { Ok(()) }

@@ -5,10 +5,11 @@ mod list;
 use async_trait::async_trait;
 pub(crate) use list::list;
 use portcullis_core::{audit::AuditEvent, store::StoreError};
+use uuid::Uuid;
 
 use crate::{
     act::{Act, Failure, Tx},
-    sql::{Connection, execute},
+    sql::{Connection, execute, fetch_optional},
 };
 
 /// Adds one event, in the transaction of its act.
@@ -41,7 +42,16 @@ impl Act for AppendAudit {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Failure<StoreError>> {
         for event in &self.events {
-            insert(tx.sql(), event).await?;
+            // What waits is sent again when nobody knows whether it was stored, and must not be in its own way then.
+            let known = fetch_optional!(
+                tx.sql(),
+                (Uuid,),
+                "SELECT id FROM portcullis_audit WHERE id = $1",
+                event.id.uuid()
+            )?;
+            if known.is_none() {
+                insert(tx.sql(), event).await?;
+            }
         }
         Ok(())
     }
