@@ -18,8 +18,11 @@ impl Authority {
         Ok(self.settle(&context, result)?)
     }
 
-    /// Deletes a role. Every token that carries it is void.
+    /// Deletes a role. Every token that carries it is void. Refused for a role that whoever registers gets.
     pub async fn delete_role(&self, caller: &Caller, name: &RoleName) -> Result<(), AdminRoleError> {
+        if self.config.default_roles.contains(name) {
+            return Err(AdminRoleError::Default);
+        }
         let context = self.context(caller);
         let result = self.store.delete_role(&context, name).await;
         Ok(self.settle(&context, result)?)

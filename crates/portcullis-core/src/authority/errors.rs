@@ -132,6 +132,9 @@ pub enum AdminUserError {
 /// Why an administrator's act on a role did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminRoleError {
+    /// Nobody could register any more.
+    #[error("whoever registers gets this role: it cannot be deleted")]
+    Default,
     /// The store refused.
     #[error(transparent)]
     Act(RoleActError),

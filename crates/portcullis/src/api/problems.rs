@@ -132,6 +132,7 @@ impl From<AdminUserError> for Problem {
 impl From<AdminRoleError> for Problem {
     fn from(error: AdminRoleError) -> Self {
         match error {
+            AdminRoleError::Default => Self::conflict(error.to_string()).member("error", "default_role"),
             AdminRoleError::Act(RoleActError::NotFound) => Self::not_found().detail("There is no such role."),
             AdminRoleError::Act(RoleActError::Graph(error @ GraphError::Cycle(_))) => {
                 wrong("implies", "cycle", error.to_string())
