@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use http_body_util::Limited;
 use tower::Service;
 
@@ -41,6 +41,12 @@ where
         let (max_body, timeout) = (self.max_body, self.timeout);
         if declared_length(&request).is_some_and(|length| length > max_body as u64) {
             return Box::pin(async { Ok(too_large().into_response()) });
+        }
+        // Two parties that each believe another one would see two different requests (RFC 9112, section 3.2).
+        if request.headers().get_all(header::HOST).iter().nth(1).is_some() {
+            let refused = Problem::bad_request("Send one Host header.")
+                .header(header::CONNECTION, HeaderValue::from_static("close"));
+            return Box::pin(async { Ok(refused.into_response()) });
         }
         let mut request = request.map(|body| Body::new(Limited::new(body, max_body)));
         DefaultBodyLimit::disable().apply(&mut request);

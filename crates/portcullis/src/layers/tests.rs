@@ -235,6 +235,19 @@ async fn a_panic_and_a_timeout_are_problems_without_details() {
 }
 
 #[tokio::test]
+async fn two_hosts_are_two_meanings() {
+    let response = send(
+        STRANGER,
+        Request::get("/id").header("host", "a").header("host", "a"),
+    )
+    .await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(response.headers()[header::CONNECTION], "close");
+    let response = send(STRANGER, Request::get("/id").header("host", "a")).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_body_that_is_too_large_is_413_whether_or_not_it_says_so() {
     let fits = Body::from(vec![b'a'; 100]);
     assert_eq!(

@@ -111,6 +111,15 @@ impl From<AuditEvent> for AuditResponse {
     }
 }
 
+/// With milliseconds: a bound that moved from page to page would leave events out.
+fn exact(at: Timestamp) -> String {
+    let text = at.to_string();
+    match text.strip_suffix('Z') {
+        Some(seconds) => format!("{seconds}.{:03}Z", at.millis().rem_euclid(1000)),
+        None => text,
+    }
+}
+
 /// Read the audit log
 ///
 /// Newest first. `Link` with `rel="next"` leads to older events.
@@ -142,10 +151,27 @@ pub(crate) async fn list_audit(
         ("kind", filter.kind),
         ("actor", filter.actor.map(|actor| actor.to_string())),
         ("subject", filter.subject.map(|subject| subject.to_string())),
-        ("since", filter.since.map(|since| since.to_string())),
-        ("until", filter.until.map(|until| until.to_string())),
+        ("since", filter.since.map(exact)),
+        ("until", filter.until.map(exact)),
         ("limit", Some(filter.limit.to_string())),
     ];
     let link = next_link("/admin/audit", &query, cursor);
     Ok((link, Json(events.into_iter().map(AuditResponse::from).collect())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_is_the_same_on_every_page() {
+        for text in [
+            "2026-01-31T12:00:00Z",
+            "2026-01-31T12:00:05.9Z",
+            "1969-12-31T23:59:59.001Z",
+        ] {
+            let at: Timestamp = text.parse().unwrap();
+            assert_eq!(exact(at).parse(), Ok(at), "{text}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::extract::State;
 use portcullis_core::{
@@ -19,6 +19,9 @@ use crate::{
     input::{Body, Check, Json, Valid, Validate},
     problem::Problem,
 };
+
+/// Each is kept with the session.
+const MAX_SCOPES: usize = 100;
 
 /// A login as JSON.
 #[derive(Deserialize, ToSchema)]
@@ -68,8 +71,13 @@ impl Validate for LoginBody {
         {
             None => None,
             Some(scope) => {
-                let scopes: Result<Vec<Scope>, _> = scope.split_ascii_whitespace().map(str::parse).collect();
-                Some(check.take("scope", scopes)?)
+                let scopes: Result<BTreeSet<Scope>, _> =
+                    scope.split_ascii_whitespace().map(str::parse).collect();
+                let scopes = check.take("scope", scopes)?;
+                if scopes.len() > MAX_SCOPES {
+                    check.refuse("scope", "length", "at most 100 scopes");
+                }
+                Some(scopes.into_iter().collect())
             }
         };
         Some(LoginRequest {
