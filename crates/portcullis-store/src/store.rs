@@ -161,9 +161,15 @@ impl Store for Database {
         &self,
         context: &ActContext,
         user: UserId,
+        session_epoch: Option<i64>,
     ) -> Result<Written<DeletedUser>, UserActError> {
         let context = context.clone();
-        Ok(written(self.act(DeleteUser { context, user }).await?))
+        let act = DeleteUser {
+            context,
+            user,
+            session_epoch,
+        };
+        Ok(written(self.act(act).await?))
     }
 
     async fn users(&self, filter: &UserFilter) -> Result<Vec<User>, StoreError> {

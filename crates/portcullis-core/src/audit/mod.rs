@@ -85,6 +85,7 @@ pub mod kind {
     pub const SESSION_ENDED: &str = "session.ended";
     pub const PASSWORD_CHANGED: &str = "password.changed";
     pub const PASSWORD_SET: &str = "password.set";
+    pub const PASSWORD_REFUSED: &str = "password.refused";
     pub const ROLE_PUT: &str = "role.put";
     pub const ROLE_DELETED: &str = "role.deleted";
     pub const KEY_CREATED: &str = "key.created";

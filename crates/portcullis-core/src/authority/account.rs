@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::{AccountError, Authority, Caller, TokenPair, TryLater};
 use crate::{
     access::Principal,
@@ -37,18 +39,15 @@ impl Authority {
         principal: &Principal,
         change: ProfileChange,
     ) -> Result<User, AccountError> {
-        let session_epoch = match &change.email {
-            Some(_) => {
-                let password = change.password.ok_or(AccountError::WrongPassword)?;
-                Some(self.confirm(caller, principal, password).await?.session_epoch)
-            }
-            None => None,
-        };
+        if change.email.is_some() {
+            let password = change.password.ok_or(AccountError::WrongPassword)?;
+            self.confirm(caller, principal, password).await?;
+        }
         let context = self.context(caller);
         let update = UserUpdate {
             name: change.name,
             email: change.email,
-            session_epoch,
+            session_epoch: Some(principal.session_epoch),
             ..UserUpdate::default()
         };
         let result = self.store.update_user(&context, principal.user, update).await;
@@ -72,7 +71,7 @@ impl Authority {
         let act = SetPassword {
             user: principal.user,
             password: hash,
-            session_epoch: Some(found.session_epoch),
+            session_epoch: Some(principal.session_epoch),
             keep: Some(KeptSession {
                 session: principal.session,
                 sealed_salt: self.session_keys.seal_salt(principal.session, &*self.rng),
@@ -97,13 +96,19 @@ impl Authority {
     ) -> Result<(), AccountError> {
         self.confirm(caller, principal, password).await?;
         let context = self.context(caller);
-        let result = self.store.delete_user(&context, principal.user).await;
+        let result = self
+            .store
+            .delete_user(&context, principal.user, Some(principal.session_epoch))
+            .await;
         self.settle(&context, result)?;
         Ok(())
     }
 
     /// Checks the caller's password. Guesses are limited and counted against the session, not the account: whoever
     /// stole an access token must not lock the owner out.
+    ///
+    /// What follows must be done as of [`Principal::session_epoch`]: the token was believed before the password was
+    /// hashed, and whoever logged out everywhere or changed the password meanwhile ended this session too.
     async fn confirm(
         &self,
         caller: &Caller,
@@ -123,8 +128,11 @@ impl Authority {
         let Some(found) = found else {
             return Err(AccountError::Act(UserActError::NotFound));
         };
+        if found.session_epoch != principal.session_epoch {
+            return Err(AccountError::Act(UserActError::Behind));
+        }
         let permit = self.pool.admit(JobClass::Reserved).map_err(TryLater::from)?;
-        let attempts = AttemptKey(*principal.session.uuid().as_bytes());
+        let attempts = AttemptKey::session(principal.session);
         let count = self
             .store
             .count_attempt(&attempts, self.clock.now())
@@ -145,12 +153,23 @@ impl Authority {
                     .map_err(TryLater::from)?;
                 Ok(found)
             }
-            Ok(_) => Err(AccountError::WrongPassword),
+            Ok(_) => {
+                self.password_refused(caller, principal, count > self.config.max_failures);
+                Err(AccountError::WrongPassword)
+            }
             Err(error) => {
                 let _ = self.store.refund_attempt(&attempts).await;
                 Err(AccountError::TryLater(error.into()))
             }
         }
+    }
+
+    /// Notes a wrong password that came with a good access token: a stolen one guesses unseen otherwise.
+    fn password_refused(&self, caller: &Caller, principal: &Principal, locked: bool) {
+        let context = self.context(caller);
+        let detail = json!({ "session": principal.session, "locked": locked });
+        self.audit
+            .note(context.event(kind::PASSWORD_REFUSED, Some(principal.user), detail));
     }
 
     /// A user by identifier, as an administrator sees them.

@@ -126,7 +126,7 @@ impl Authority {
     /// Deletes a user.
     pub async fn delete_user(&self, caller: &Caller, user: UserId) -> Result<User, AdminUserError> {
         let context = self.context(caller);
-        let result = self.store.delete_user(&context, user).await;
+        let result = self.store.delete_user(&context, user, None).await;
         Ok(self.settle(&context, result)?.user)
     }
 }

@@ -29,13 +29,15 @@ impl Authority {
     /// The tokens of a session.
     pub(super) fn grant(&self, standing: &Standing, session: &StoredSession) -> Result<TokenPair, TryLater> {
         let now = self.clock.now();
+        // Not beyond the end of its session: once that is over its row may be gone, and with it what a logout would end.
+        let expires_at = (now + self.config.access_ttl).min(session.idle_expires_at);
         let (scopes, roles) = standing.narrowed(session.narrowed.as_deref());
         let principal = Principal {
             user: standing.user.id,
             session: session.id,
             token: TokenId::generate(now, &*self.rng),
             issued_at: now,
-            expires_at: now + self.config.access_ttl,
+            expires_at,
             narrowed: session.narrowed.is_some(),
             scopes,
             roles,
@@ -62,7 +64,7 @@ impl Authority {
         Ok(TokenPair {
             access,
             refresh,
-            expires_in: self.config.access_ttl,
+            expires_in: expires_at.since(now),
             scopes: principal.scopes,
             device,
         })

@@ -95,7 +95,7 @@ impl Authority {
         let Some(found) =
             found.filter(|found| verdict.matches && found.status == UserStatus::Active && !locked)
         else {
-            self.login_failed(caller, &identifier, user, locked);
+            self.login_failed(caller, &identifier, user, locked.then_some("locked"));
             return Err(LoginError::Invalid);
         };
         // Only now, so that the time of a refusal never tells that the password was right. A hash that cannot be
@@ -105,7 +105,14 @@ impl Authority {
         } else {
             None
         };
-        self.admit(caller, found, attempts, upgrade, scopes).await
+        let result = self.admit(caller, found, attempts, upgrade, scopes).await;
+        // The password was right all the same: whoever tries passwords must not pass unseen by asking for too much.
+        match &result {
+            Err(LoginError::Scope) => self.login_failed(caller, &identifier, user, Some("scope")),
+            Err(LoginError::Invalid) => self.login_failed(caller, &identifier, user, Some("revoked")),
+            Ok(_) | Err(LoginError::TryLater(_)) => {}
+        }
+        result
     }
 
     /// The presented device, if it is one of this account's. Somebody else's counts as none, and then the account's
@@ -139,6 +146,8 @@ impl Authority {
             let standing = self.store.user(found.user).await.map_err(TryLater::from)?;
             let granted = standing.is_some_and(|standing| !standing.narrowed(Some(wanted)).0.is_empty());
             if !granted {
+                // Evaluated, and no failure to know the password.
+                let _ = self.store.refund_attempt(&attempts).await;
                 return Err(LoginError::Scope);
             }
         }
@@ -161,7 +170,13 @@ impl Authority {
 
     /// Notes a failed login for the audit log. Unknown identifiers appear as a keyed hash only: people type passwords
     /// there.
-    fn login_failed(&self, caller: &Caller, identifier: &str, user: Option<UserId>, locked: bool) {
+    fn login_failed(
+        &self,
+        caller: &Caller,
+        identifier: &str,
+        user: Option<UserId>,
+        reason: Option<&'static str>,
+    ) {
         let now = self.clock.now();
         let hash = self.unknown.audit_hash(identifier);
         self.audit.note(AuditEvent {
@@ -172,7 +187,7 @@ impl Authority {
             subject: user,
             address: caller.address,
             request_id: caller.request_id.clone(),
-            detail: json!({ "identifier": user.is_none().then_some(hash), "locked": locked }),
+            detail: json!({ "identifier": user.is_none().then_some(hash), "reason": reason }),
         });
     }
 }

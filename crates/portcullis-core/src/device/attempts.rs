@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    id::UserId,
+    id::{SessionId, UserId},
     key::{MacKey, Vault},
     store::AttemptKey,
     user::EmailKey,
@@ -12,6 +12,16 @@ impl AttemptKey {
     #[must_use]
     pub fn user(user: UserId) -> Self {
         Self(user.uuid().into_bytes())
+    }
+
+    /// Under which wrong passwords are counted that came with an access token of the session. Not the key of the device,
+    /// which bears the same identifier: whoever stole the token must not use up the attempts of its owner's next login.
+    #[must_use]
+    pub fn session(session: SessionId) -> Self {
+        let mut key = session.uuid().into_bytes();
+        // No UUIDv7 begins so before the year 6429, and only buckets of unknown identifiers begin with 0xffff.
+        key[0] ^= 0x80;
+        Self(key)
     }
 }
 

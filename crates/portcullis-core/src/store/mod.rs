@@ -82,7 +82,7 @@ pub trait Store: Send + Sync + 'static {
         reason: EndReason,
     ) -> Result<Written<Option<u64>>, StoreError>;
 
-    /// The live sessions of a user, newest first.
+    /// The live sessions of a user, newest first, the newest 200 at most.
     async fn sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<SessionSummary>, StoreError>;
 
     /// One session.
@@ -102,11 +102,13 @@ pub trait Store: Send + Sync + 'static {
         update: UserUpdate,
     ) -> Result<Written<Standing>, UserActError>;
 
-    /// Deletes a user with all sessions. Refused like [`Store::update_user`].
+    /// Deletes a user with all sessions. Refused like [`Store::update_user`], and when `session_epoch`, as of which the
+    /// user's password was checked, is no longer that of the user.
     async fn delete_user(
         &self,
         context: &ActContext,
         user: UserId,
+        session_epoch: Option<i64>,
     ) -> Result<Written<DeletedUser>, UserActError>;
 
     /// Users in the order of their identifiers (creation), at most `filter.limit`.

@@ -22,6 +22,9 @@ struct SummaryRow {
     agent: Option<String>,
 }
 
+/// Nobody has so many devices, but whoever logs in all day long has so many sessions.
+const MOST: i64 = 200;
+
 /// [`Store::sessions`](portcullis_core::store::Store::sessions)
 pub(crate) async fn list(
     connection: &mut Connection<'_>,
@@ -35,9 +38,10 @@ pub(crate) async fn list(
          FROM portcullis_sessions s JOIN portcullis_users u ON u.id = s.user_id
          WHERE s.user_id = $1 AND s.ended_at IS NULL AND s.idle_expires_at > $2
            AND s.session_epoch = u.session_epoch AND u.status = 'active'
-         ORDER BY s.created_at DESC, s.id DESC",
+         ORDER BY s.created_at DESC, s.id DESC LIMIT $3",
         user.uuid(),
-        now.millis()
+        now.millis(),
+        MOST
     )?;
     Ok(rows
         .into_iter()

@@ -56,12 +56,12 @@ impl Act for RefundAttempt {
     }
 }
 
-/// Forgets the failed attempts of a bucket.
-pub(crate) async fn clear_attempts(tx: &mut Tx<'_>, bucket: [u8; 16]) -> Result<(), sqlx::Error> {
-    execute!(
+/// Forgets the failed attempts of a bucket; gives whether there were some.
+pub(crate) async fn clear_attempts(tx: &mut Tx<'_>, bucket: [u8; 16]) -> Result<bool, sqlx::Error> {
+    let cleared = execute!(
         tx.sql(),
         "DELETE FROM portcullis_attempts WHERE bucket = $1",
         Uuid::from_bytes(bucket)
     )?;
-    Ok(())
+    Ok(cleared > 0)
 }

@@ -18,6 +18,7 @@ use crate::{
 pub(crate) struct DeleteUser {
     pub(crate) context: ActContext,
     pub(crate) user: UserId,
+    pub(crate) session_epoch: Option<i64>,
 }
 
 #[async_trait]
@@ -34,6 +35,12 @@ impl Act for DeleteUser {
         let Some(standing) = tx.standing(self.user).await? else {
             return Err(Failure::Refused(UserActError::NotFound));
         };
+        if self
+            .session_epoch
+            .is_some_and(|checked| checked != standing.session_epoch)
+        {
+            return Err(Failure::Refused(UserActError::Behind));
+        }
 
         // Sessions and roles go with the row.
         execute!(tx.sql(), "DELETE FROM portcullis_users WHERE id = $1", id)?;

@@ -117,7 +117,15 @@ impl Act for UpdateUser {
             return Err(Failure::Refused(UserActError::Behind));
         }
         let difference = Difference::of(&self.update, &old.user);
+        // Enabling who is active already lets in who was locked out by the failures of others.
+        let unlocked =
+            self.update.status == Some(UserStatus::Active) && clear_attempts(tx, *id.as_bytes()).await?;
         if !difference.profile() && !difference.rights() {
+            if unlocked {
+                let detail = json!({ "fields": ["attempts"] });
+                let event = self.context.event(kind::USER_ENABLED, Some(self.user), detail);
+                audit::insert(tx.sql(), &event).await?;
+            }
             return Ok(old);
         }
         if let Some(unknown) = difference.roles.as_ref().and_then(|roles| graph.unknown(roles)) {
@@ -202,9 +210,6 @@ impl UpdateUser {
         }
         if disabled {
             session::end_all(tx, self.user, None, EndReason::Disabled, self.context.now).await?;
-        }
-        if difference.status == Some(UserStatus::Active) {
-            clear_attempts(tx, *id.as_bytes()).await?;
         }
         Ok(())
     }

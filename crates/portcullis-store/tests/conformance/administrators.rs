@@ -33,7 +33,7 @@ async fn refused(world: &World, id: UserId) {
             "{result:?}"
         );
     }
-    let result = world.store.delete_user(&world.context(), id).await;
+    let result = world.store.delete_user(&world.context(), id, None).await;
     assert!(
         matches!(result, Err(UserActError::LastAdministrator)),
         "{result:?}"
@@ -58,7 +58,7 @@ both! {
         assert_eq!(written.value.user.status, UserStatus::Disabled);
         refused(&world, last).await;
         // That one may go: nothing is lost by it.
-        let _ = world.store.delete_user(&world.context(), other).await.unwrap();
+        let _ = world.store.delete_user(&world.context(), other, None).await.unwrap();
     }
 
     async fn who_has_the_scope_by_an_implied_role_is_one(db: TestDatabase) {
@@ -66,7 +66,7 @@ both! {
         world.put_role("owner", &[], &["admin"]).await;
         let admin = world.user("admin@example.com", &["admin"]).await;
         let owner = world.user("owner@example.com", &["owner"]).await;
-        let _ = world.store.delete_user(&world.context(), admin).await.unwrap();
+        let _ = world.store.delete_user(&world.context(), admin, None).await.unwrap();
         refused(&world, owner).await;
 
         // The role that gives it, and the link to that role, cannot go either.
@@ -87,7 +87,7 @@ both! {
         let world = World::new(db.store());
         let id = world.user("user@example.com", &["user"]).await;
         let _ = world.store.update_user(&world.context(), id, disable()).await.unwrap();
-        let _ = world.store.delete_user(&world.context(), id).await.unwrap();
+        let _ = world.store.delete_user(&world.context(), id, None).await.unwrap();
         let _ = world.store.delete_role(&world.context(), &names(&["admin"])[0]).await.unwrap();
     }
 }

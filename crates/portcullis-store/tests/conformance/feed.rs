@@ -73,7 +73,7 @@ both! {
         assert_eq!((both[0].lane, both[0].n + 1, both[0].tag), (both[1].lane, both[1].n, both[1].tag));
         assert_eq!(both[0].lane, lane_of(id.uuid().as_bytes()));
         written.extend(both);
-        written.extend(world.store.delete_user(&world.context(), id).await.unwrap().changes);
+        written.extend(world.store.delete_user(&world.context(), id, None).await.unwrap().changes);
 
         written.sort_by_key(|change| (change.lane, change.n));
         let snapshot = world.store.load_feed(world.now()).await.unwrap();

@@ -67,7 +67,7 @@ both! {
                 let (world, id) = (world.clone(), pair[number]);
                 async move {
                     match (round + number) % 3 {
-                        0 => world.store.delete_user(&world.context(), id).await.map(|_| ()),
+                        0 => world.store.delete_user(&world.context(), id, None).await.map(|_| ()),
                         1 => {
                             let roles = Some(names(&["user"]));
                             let update = UserUpdate { roles, ..UserUpdate::default() };
@@ -102,7 +102,7 @@ both! {
                 let world = world.clone();
                 async move {
                     if number == 0 {
-                        match world.store.delete_user(&world.context(), admin).await {
+                        match world.store.delete_user(&world.context(), admin, None).await {
                             Ok(_) => true,
                             Err(UserActError::LastAdministrator) => false,
                             Err(other) => panic!("{other}"),

@@ -236,7 +236,7 @@ both! {
         world.store.count_attempt(&attempts, world.now()).await.unwrap();
         let user = world.standing(id).await.user;
 
-        let written = world.store.delete_user(&world.context(), id).await.unwrap();
+        let written = world.store.delete_user(&world.context(), id, None).await.unwrap();
         assert_eq!(written.value.user, user);
         assert_eq!(kinds(&written.changes), [ChangeKind::UserEpochs {
             user: id,
@@ -254,7 +254,7 @@ both! {
         let event = world.last_event().await;
         assert_eq!((event.kind.as_str(), event.subject), (kind::USER_DELETED, Some(id)));
         assert!(matches!(
-            world.store.delete_user(&world.context(), id).await,
+            world.store.delete_user(&world.context(), id, None).await,
             Err(UserActError::NotFound)
         ));
         // The address is free again.

@@ -1,0 +1,6 @@
+//! The authority on a real database: what an attacker tries who has a password, a token or a moment.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod accounts;
+mod fixture;
+mod races;
