@@ -12,6 +12,7 @@ mod role;
 mod routes;
 mod secret;
 mod serve;
+mod token;
 mod user;
 
 use std::{io, process::ExitCode};
@@ -55,6 +56,7 @@ enum Command {
     User(user::User),
     Role(role::Role),
     Key(key::Key),
+    Token(token::Token),
     Audit(audit::Audit),
     Routes(routes::Routes),
     Check(check::Check),
@@ -93,6 +95,9 @@ pub(crate) enum Failure {
     Runtime(io::Error),
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// What was asked for makes no sense: ends with 2, so that a script can tell it from the answer "no".
+    #[error("{0}")]
+    Usage(String),
     /// All was said already.
     #[error("")]
     Said,
@@ -104,8 +109,12 @@ pub(crate) fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Said) => ExitCode::FAILURE,
         Err(failure) => {
+            let code = match failure {
+                Failure::Usage(_) => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            };
             output::failure(failure);
-            ExitCode::FAILURE
+            code
         }
     }
 }
@@ -117,6 +126,7 @@ impl Command {
             Self::User(command) => command.run(),
             Self::Role(command) => command.run(),
             Self::Key(command) => command.run(),
+            Self::Token(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Routes(command) => command.run(),
             Self::Check(command) => command.run(),

@@ -19,15 +19,11 @@ use super::{
 };
 
 /// The algorithm, the secret and the earlier secrets, which must agree.
-pub(crate) fn signing(from: &mut Resolver) -> (Algorithm, Option<SecretString>, Vec<SecretString>) {
+pub(crate) fn signing(from: &mut Resolver) -> (Option<Algorithm>, Option<SecretString>, Vec<SecretString>) {
     let asked = from.word("token.algorithm").and_then(|word| word.parse().ok());
     let secret = from.secret("token.secret");
     let previous = from.secrets("token.previous_secrets");
-    let algorithm = asked.unwrap_or(if secret.is_some() {
-        Algorithm::HS256
-    } else {
-        Algorithm::ES256
-    });
+    let algorithm = algorithm(asked, secret.as_ref());
     match (algorithm.is_symmetric(), &secret) {
         (true, Some(secret)) => {
             if let Err(message) = strong(secret, algorithm) {
@@ -61,7 +57,16 @@ pub(crate) fn signing(from: &mut Resolver) -> (Algorithm, Option<SecretString>, 
         ),
         (false, None) => {}
     }
-    (algorithm, secret, previous)
+    (asked, secret, previous)
+}
+
+/// The algorithm in force, where no keys exist yet.
+pub(crate) fn algorithm(asked: Option<Algorithm>, secret: Option<&SecretString>) -> Algorithm {
+    asked.unwrap_or(if secret.is_some() {
+        Algorithm::HS256
+    } else {
+        Algorithm::ES256
+    })
 }
 
 /// Whether a secret is long and varied enough. Says nothing of what it holds.

@@ -68,8 +68,10 @@ pub(crate) struct TokenSettings {
     pub(crate) access_ttl: Duration,
     /// By how much clocks may differ.
     pub(crate) leeway: Duration,
-    /// How access tokens are signed.
+    /// How access tokens are signed, as far as the configuration tells.
     pub(crate) algorithm: Algorithm,
+    /// The algorithm that is asked for; without one the keys in the database decide.
+    pub(crate) asked_algorithm: Option<Algorithm>,
     /// The shared secret, for the HS algorithms.
     pub(crate) secret: Option<SecretString>,
     /// Secrets under which tokens are still taken.
@@ -225,13 +227,14 @@ impl Settings {
 }
 
 fn token(from: &mut Resolver) -> TokenSettings {
-    let (algorithm, secret, previous_secrets) = rules::signing(from);
+    let (asked_algorithm, secret, previous_secrets) = rules::signing(from);
     TokenSettings {
         issuer: rules::issuer(from),
         audience: from.optional_text("token.audience"),
         access_ttl: from.duration("token.access_ttl"),
         leeway: from.duration("token.leeway"),
-        algorithm,
+        algorithm: rules::algorithm(asked_algorithm, secret.as_ref()),
+        asked_algorithm,
         secret,
         previous_secrets,
     }

@@ -122,7 +122,7 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key(
         "token.leeway",
-        Time(Duration::ZERO, Duration::from_secs(300)),
+        Time(Duration::ZERO, Duration::from_secs(60)),
         Is("0s"),
         "By how much clocks of other machines may differ when `exp` and `nbf` are checked.",
     ),
@@ -130,8 +130,8 @@ pub(crate) const KEYS: &[Key] = &[
         "token.algorithm",
         Word(&["ES256", "EdDSA", "RS256", "PS256", "HS256", "HS384", "HS512"]),
         Unset { example: "ES256" },
-        "How access tokens are signed. Without it, HS256 when token.secret is given, else ES256 with keys in the \
-         database.",
+        "How access tokens are signed. Without it, HS256 when token.secret is given, else that of the keys \
+         in the database, which are made for ES256.",
     ),
     secret(
         "token.secret",

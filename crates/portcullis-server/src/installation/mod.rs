@@ -193,7 +193,7 @@ fn authority_config(settings: &Settings, address: SocketAddr) -> AuthorityConfig
         client_id: CLIENT_ID.to_owned(),
         access_ttl: settings.token.access_ttl,
         leeway: settings.token.leeway,
-        algorithm: Some(settings.token.algorithm),
+        algorithm: settings.token.asked_algorithm,
         secret: settings.token.secret.clone(),
         previous_secrets: settings
             .token

@@ -13,10 +13,15 @@ use serde::Serialize;
 #[error("the result could not be written: {0}")]
 pub(crate) struct OutputError(#[from] io::Error);
 
-/// Writes `text` as it is. A reader that has seen enough (`| head`) is no failure.
+/// Writes `text` as it is.
 pub(crate) fn text(text: impl fmt::Display) -> Result<(), OutputError> {
+    bytes(text.to_string().as_bytes())
+}
+
+/// Writes `bytes` as they are. A reader that has seen enough (`| head`) is no failure.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), OutputError> {
     let mut out = io::stdout().lock();
-    match write!(out, "{text}").and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }

@@ -26,6 +26,9 @@ const COMMANDS: &[&[&str]] = &[
     &["key", "rotate"],
     &["key", "revoke"],
     &["key", "import"],
+    &["token"],
+    &["token", "inspect"],
+    &["token", "verify"],
 ];
 
 #[test]
