@@ -5,7 +5,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use http::{header, request::Parts};
+use http::{StatusCode, header, request::Parts};
 use portcullis_core::{audit::Actor, authority::Caller};
 
 use crate::{
@@ -27,8 +27,11 @@ pub(super) async fn with_caller(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(caller.clone());
     let response = next.run(request).await;
     match caller.limit() {
-        Some(decision) => (RateLimit(*decision), response).into_response(),
-        None => response,
+        // A refusal brings the fields of what refused it.
+        Some(decision) if response.status() != StatusCode::TOO_MANY_REQUESTS => {
+            (RateLimit(*decision), response).into_response()
+        }
+        _ => response,
     }
 }
 
