@@ -11,6 +11,7 @@ use crate::commands::{Failure, data, options::DataOptions};
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Revoke {
     /// The key, as in `portcullis key list`
+    #[arg(allow_hyphen_values = true)]
     kid: String,
     #[command(flatten)]
     show: Show,
