@@ -1,0 +1,102 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use portcullis_testkit::{
+    client::Client,
+    people,
+    server::{Engine, Setup},
+};
+
+use crate::{
+    probe::{Probe, Times},
+    server,
+};
+
+/// What became of the logins.
+#[derive(Default)]
+struct Count {
+    evaluated: AtomicU64,
+    refused: AtomicU64,
+}
+
+pub(crate) async fn run(logins: usize, time: Duration) {
+    let app = Setup::new(Engine::Sqlite)
+        .impatient()
+        .start(&server::binary())
+        .await;
+    let ada = app.register("ada").await;
+    let (url, token) = (app.process.url().to_owned(), ada.tokens.access_token.clone());
+    let measure = async || -> Times {
+        let (url, token) = (url.clone(), token.clone());
+        let probe = tokio::task::spawn_blocking(move || Probe::connect(&url, &token).measure(time));
+        probe.await.expect("measured")
+    };
+    measure().await; // Warm-up.
+    let idle = measure().await;
+
+    let (over, count) = (Arc::new(AtomicBool::new(false)), Arc::new(Count::default()));
+    let flood: Vec<_> = (0..logins)
+        .map(|i| {
+            let (client, over, count) = (app.client(), over.clone(), count.clone());
+            tokio::spawn(async move {
+                while !over.load(Ordering::SeqCst) {
+                    login(&client, i, &count).await;
+                }
+            })
+        })
+        .collect();
+    let flooded = measure().await;
+    over.store(true, Ordering::SeqCst);
+    for login in flood {
+        login.await.expect("a login ends");
+    }
+    report(&idle, &flooded, &count, app.process.peak_resident_kib());
+}
+
+/// Tries once, and waits as long as it is told to.
+async fn login(client: &Client, number: usize, count: &Count) {
+    let answer = people::login(client, &format!("nobody{number}@example.com"), people::PASSWORD).await;
+    match answer.status.as_u16() {
+        401 => count.evaluated.fetch_add(1, Ordering::Relaxed),
+        503 => {
+            let wait = answer.header("retry-after").parse().unwrap_or(1);
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+            count.refused.fetch_add(1, Ordering::Relaxed)
+        }
+        other => panic!("a login in a flood: {other}"),
+    };
+}
+
+fn report(idle: &Times, flooded: &Times, count: &Count, peak_kib: u64) {
+    println!("{:<8} {:>10} {:>12} {:>12}", "GET /me", "answers", "p50", "p99");
+    for (name, times) in [("idle", idle), ("flood", flooded)] {
+        let (p50, p99) = (times.percentile(50), times.percentile(99));
+        println!(
+            "{name:<8} {:>10} {:>12} {:>12}",
+            times.count(),
+            format!("{p50:.1?}"),
+            format!("{p99:.1?}")
+        );
+    }
+    let ratio = |percent| {
+        flooded.percentile(percent).as_secs_f64() / idle.percentile(percent).as_secs_f64().max(1e-9)
+    };
+    println!(
+        "{:<8} {:>10} {:>11.2}x {:>11.2}x",
+        "ratio",
+        "",
+        ratio(50),
+        ratio(99)
+    );
+    println!(
+        "logins: {} evaluated, {} refused with 503; most memory of the server: {} MiB",
+        count.evaluated.load(Ordering::Relaxed),
+        count.refused.load(Ordering::Relaxed),
+        peak_kib / 1024
+    );
+}

@@ -1,0 +1,52 @@
+//! What Portcullis costs, measured: ratios from one run on one machine.
+//!
+//! ```sh
+//! cargo run --release -p portcullis-bench -- flood
+//! ```
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a program for whoever measures: it prints, and what fails ends it"
+)]
+
+mod flood;
+mod probe;
+mod server;
+
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+/// Measures Portcullis on this machine.
+#[derive(Parser)]
+#[command(name = "portcullis-bench")]
+struct Arguments {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Subcommand)]
+enum Benchmark {
+    /// `GET /me` while nothing else happens and while thousands try to log in: p50, p99 and their ratios.
+    Flood {
+        /// Logins under way at a time.
+        #[arg(long, default_value_t = 2000)]
+        logins: usize,
+        /// Seconds to measure, each of idle and flood.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
+}
+
+fn main() {
+    let Arguments { benchmark } = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    match benchmark {
+        Benchmark::Flood { logins, seconds } => {
+            runtime.block_on(flood::run(logins, Duration::from_secs(seconds)));
+        }
+    }
+}
