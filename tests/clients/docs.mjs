@@ -44,14 +44,18 @@ try {
   const login = page.waitForResponse((response) => response.url().endsWith('/auth/login'))
   await flow.getByRole('button', { name: /^authorize/i }).or(flow.getByRole('button', { name: /apply given/i })).first().click()
   assert.equal((await login).status(), 200)
-  await flow.getByRole('button', { name: /logout/i }).waitFor()
+  // The form is gone then: the dialog offers to log out.
+  await dialog.getByText('Logout', { exact: true }).first().waitFor()
   await dialog.getByRole('button', { name: 'Close', exact: true }).last().click()
 
   const operation = page.locator('.opblock-get').filter({ has: page.locator('[data-path="/me"]') }).first()
-  await operation.locator('.opblock-summary').first().click()
-  await operation.getByRole('button', { name: /try it out/i }).click()
+  await operation.locator('.opblock-summary-control').first().click()
+  const [execute, tryOut] = ['Execute', 'Try it out'].map((text) => operation.getByText(text, { exact: true }))
+  // Whether the form is open at once is a setting of the page.
+  await execute.or(tryOut).first().waitFor()
+  if (await tryOut.isVisible()) await tryOut.click()
   const called = page.waitForResponse((response) => response.url() === `${base}/me`)
-  await operation.getByRole('button', { name: 'Execute' }).click()
+  await execute.click()
   const answer = await called
   assert.equal(answer.status(), 200)
   assert.equal((await answer.json()).email, email)

@@ -16,6 +16,7 @@
 
 pub mod client;
 pub mod database;
+pub mod equivalence;
 pub mod hostile;
 pub mod jwt;
 pub mod manners;

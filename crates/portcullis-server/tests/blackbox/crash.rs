@@ -85,7 +85,7 @@ async fn what_was_acknowledged_survives_kill_9() {
     let mut app = start(Setup::new(Engine::Sqlite)).await;
     let (mut users, mut logouts) = (0, 0);
     for round in 0..ROUNDS {
-        let limit = 1 + usize::from(rng::bytes::<1>(&SystemRng)[0]) % 60;
+        let limit = 1 + usize::from(rng::bytes::<1>(&SystemRng)[0]) % 30;
         let (acknowledgements, enough) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let tasks: Vec<_> = (0..CLIENTS)
             .map(|i| {

@@ -24,7 +24,7 @@ const ELSE_KIB: u64 = 40 * 1024;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alone_memory_is_bounded_surplus_is_refused_and_me_goes_on() {
     let setup = Setup::new(Engine::Sqlite)
-        .real_hashing()
+        .impatient()
         .env("PORTCULLIS_PASSWORD__THREADS", &THREADS.to_string());
     let app = start(setup).await;
     let ada = app.register("ada").await;

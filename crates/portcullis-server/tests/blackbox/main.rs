@@ -44,10 +44,12 @@ mod admin_users;
 mod audit;
 mod canary;
 mod clients;
+mod clock;
 mod command_line;
 mod crash;
 mod failures;
 mod flood;
+mod hostile;
 mod jwks;
 mod limits;
 mod login;
@@ -60,6 +62,7 @@ mod refresh;
 mod register;
 mod revocation;
 mod sessions;
+mod timing;
 
 /// Starts the binary under test.
 async fn start(setup: Setup) -> App {

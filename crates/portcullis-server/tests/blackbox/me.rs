@@ -51,8 +51,8 @@ async fn changes_the_email_with_the_password_only(setup: Setup) {
     let new = "ada@elsewhere.example";
     for body in [
         json!({"email": new}),
-        json!({"email": new, "current_password": "wrong horse 9 battery"}),
-        json!({"email": new, "current_password": ""}),
+        json!({"email": new, "password": "wrong horse 9 battery"}),
+        json!({"email": new, "password": ""}),
     ] {
         let answer = ada.client.patch("/me", &body).await;
         assert!(
@@ -62,12 +62,12 @@ async fn changes_the_email_with_the_password_only(setup: Setup) {
             answer.body
         );
     }
-    let taken = json!({"email": "BOB@example.com", "current_password": PASSWORD});
+    let taken = json!({"email": "BOB@example.com", "password": PASSWORD});
     ada.client.patch("/me", &taken).await.expect(409);
     let unchanged: UserBody = ada.me().await.expect(200).read();
     assert_eq!(unchanged.email, "ada@example.com");
 
-    let body = json!({"email": new, "current_password": PASSWORD});
+    let body = json!({"email": new, "password": PASSWORD});
     let changed: UserBody = ada.client.patch("/me", &body).await.expect(200).read();
     assert_eq!(changed.email, new);
     assert_eq!(Member::login(&app.client(), new, PASSWORD).await.id, ada.id);
@@ -91,7 +91,7 @@ async fn refuses_wrong_values_and_unowned_fields(setup: Setup) {
         .patch("/me", &json!({"name": "n".repeat(101)}))
         .await
         .expect(422);
-    let bad = json!({"email": "no-at-sign", "current_password": PASSWORD});
+    let bad = json!({"email": "no-at-sign", "password": PASSWORD});
     ada.client.patch("/me", &bad).await.expect(422);
     for body in [
         json!({"roles": ["admin"]}),
@@ -117,7 +117,7 @@ async fn deletes_the_account_with_the_password_only(setup: Setup) {
     let app = start(setup).await;
     let ada = app.register("ada").await;
     let other = ada.again().await;
-    for body in [json!({}), json!({"current_password": "wrong horse 9 battery"})] {
+    for body in [json!({}), json!({"password": "wrong horse 9 battery"})] {
         let answer = ada.client.delete_json("/me", &body).await;
         assert!(
             [400, 403, 422].contains(&answer.status.as_u16()),
@@ -131,7 +131,7 @@ async fn deletes_the_account_with_the_password_only(setup: Setup) {
 
     let gone = ada
         .client
-        .delete_json("/me", &json!({"current_password": PASSWORD}))
+        .delete_json("/me", &json!({"password": PASSWORD}))
         .await
         .expect(204);
     assert!(gone.body.is_empty());
@@ -149,7 +149,7 @@ async fn deletes_the_account_with_the_password_only(setup: Setup) {
 async fn keeps_the_last_administrator(setup: Setup) {
     let app = start(setup).await;
     let admin = app.admin().await;
-    let body = json!({"current_password": PASSWORD});
+    let body = json!({"password": PASSWORD});
     admin.client.delete_json("/me", &body).await.expect(409);
     admin.me().await.expect(200);
     app.add_admin("second@example.org").await;

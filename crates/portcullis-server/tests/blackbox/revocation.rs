@@ -84,7 +84,7 @@ impl Act {
             Self::DeleteOneself => {
                 victim
                     .client
-                    .delete_json("/me", &json!({"current_password": PASSWORD}))
+                    .delete_json("/me", &json!({"password": PASSWORD}))
                     .await
             }
             Self::Roles => admin.client.patch(&path, &json!({"roles": ["user"]})).await,

@@ -1,14 +1,17 @@
 //! A running Portcullis on a database of its own.
 
 mod database;
+mod local;
 mod process;
 
 use std::path::Path;
 
 pub use self::{
-    database::{Database, Engine},
+    database::Database,
+    local::{Local, configuration},
     process::{CommandOutput, Process},
 };
+pub use crate::database::Engine;
 use crate::{
     client::Client,
     people::{self, Member},
@@ -32,8 +35,8 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// On `engine`, with rate limits off ([`Setup::limited`]) and a patient hashing queue ([`Setup::real_hashing`]): a test
-    /// asks for what it is about.
+    /// On `engine`, with rate limits off ([`Setup::limited`]) and patience where tests share the machine
+    /// ([`Setup::impatient`]): a test asks for what it is about.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
         Self {
@@ -52,9 +55,9 @@ impl Setup {
         self.env("PORTCULLIS_LIMITS__ENABLED", "true")
     }
 
-    /// With the default cost of passwords and the default deadline.
+    /// With the default deadline of passwords.
     #[must_use]
-    pub fn real_hashing(mut self) -> Self {
+    pub fn impatient(mut self) -> Self {
         self.env
             .retain(|(name, _)| !name.starts_with("PORTCULLIS_PASSWORD__"));
         self
