@@ -38,3 +38,6 @@ pub use self::{
     extract::{Allow, CurrentUser, Public},
     permission::{AllOf, AnyOf, Named, NamedPermission, Permission, PermissionKind},
 };
+
+#[cfg(test)]
+mod tests;

@@ -321,3 +321,46 @@ async fn a_path_that_does_not_parse_is_422() {
         assert!(!answer.contains("hunter2"), "{answer}");
     }
 }
+
+mod any_json {
+    use proptest::prelude::*;
+    use serde::Deserialize;
+    use serde_json::Value;
+
+    use crate::input::{json, urlencoded};
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            "[^\0]*".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[^\0]*", inner, 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn is_read_as_it_was_written(value in value()) {
+            let node = json::parse(value.to_string().as_bytes()).expect("JSON");
+            prop_assert_eq!(Value::deserialize(node).unwrap(), value);
+        }
+
+        #[test]
+        fn or_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(node) = json::parse(&bytes) {
+                drop(Value::deserialize(node));
+            }
+            if let Ok(node) = urlencoded::parse(&bytes) {
+                drop(Value::deserialize(node));
+            }
+        }
+    }
+}

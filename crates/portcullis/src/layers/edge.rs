@@ -160,7 +160,7 @@ where
                     method = %method,
                     route = route.as_ref().map_or("-", |route| &route.0),
                     status = response.status().as_u16(),
-                    duration_us = shared.clock.monotonic().saturating_sub(started).as_micros(),
+                    duration_us = micros(shared.clock.monotonic().saturating_sub(started)),
                     address = %address.0,
                     "answered"
                 );
@@ -176,4 +176,9 @@ fn is_bare_options(request: &Request) -> bool {
         && !request
             .headers()
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// As a number that every log format can hold: 128 bits become text.
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

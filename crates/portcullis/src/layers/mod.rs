@@ -36,4 +36,6 @@ pub use self::{
 };
 
 #[cfg(test)]
+mod log_tests;
+#[cfg(test)]
 mod tests;

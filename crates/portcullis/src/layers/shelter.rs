@@ -62,7 +62,7 @@ where
                         .into_response()
                 }
                 Err(_) => {
-                    tracing::warn!(timeout_ms = timeout.as_millis(), "a request took too long");
+                    tracing::warn!(timeout = ?timeout, "a request took too long");
                     Problem::unavailable(Duration::from_secs(1)).into_response()
                 }
             })
