@@ -85,3 +85,6 @@ pub fn router(authority: Arc<Authority>, edge: EdgeConfig) -> Result<Router, Gat
     let router = gate(authority).into_router()?;
     Ok(router.layer(middleware::from_fn(with_caller)).layer(edge))
 }
+
+#[cfg(test)]
+mod tests;
