@@ -11,7 +11,7 @@ use portcullis_store::{Database, DatabaseOptions};
 use portcullis_testkit::database::TestDatabase;
 use sqlx::Executor as _;
 
-use crate::fixture::{World, at_once, role};
+use crate::fixture::{World, at_once, role, waiting};
 
 /// Logs everyone out, and checks that an unknown outcome denies what the act would have voided.
 async fn unknown_outcomes(world: &World, users: usize) {
@@ -110,8 +110,15 @@ async fn sqlite_roles_that_never_came_to_be_are_not_remembered() {
     assert!(login.await.unwrap().is_err());
 
     db.tamper("DROP TRIGGER break_it").await;
-    // The same epoch again, for other roles.
-    world.put_role("editor", &["real"], &[]).await;
+    // Another process gives the same epoch again, to other roles.
+    let other = Database::open(&db.options()).await.unwrap();
+    let real = role("editor", &["real"], &[]);
+    let written = other.put_role(&world.context(), real).await.unwrap();
+    assert!(
+        matches!(written.changes[0].kind, ChangeKind::RoleEdited { roles_epoch, .. }
+        if roles_epoch == world.now().millis())
+    );
+    other.close().await;
     let scopes = world.standing(id).await.user.scopes;
     assert_eq!(
         scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -218,16 +225,7 @@ async fn postgres_the_feed_is_read_however_busy_the_rest_is() {
         })
         .collect();
     // Both connections wait at the row.
-    loop {
-        let (waiting,): (i64,) =
-            sqlx::query_as("SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
-                .fetch_one(&mut held)
-                .await
-                .unwrap();
-        if waiting == 2 {
-            break;
-        }
-    }
+    while waiting(&mut held).await < 2 {}
     let feed = world.store.load_feed(world.now()).await.unwrap();
     assert_eq!(feed.changes, []);
     held.execute("COMMIT").await.unwrap();

@@ -145,6 +145,12 @@ both! {
         logout_all(&world, id).await;
         db.tamper("DELETE FROM portcullis_changes WHERE n = 2").await;
         assert!(rewritten(&world, &position).await, "the row that the reader knew is missing");
+        let LaneHead { n, tag } = world.store.load_feed(world.now()).await.unwrap().lanes[lane];
+        assert_eq!(n, 3);
+        logout_all(&world, id).await;
+        assert!(!rewritten(&world, &at(3, tag)).await);
+        db.tamper("DELETE FROM portcullis_changes WHERE n = 4").await;
+        assert!(rewritten(&world, &at(3, tag)).await, "the newest row is missing");
     }
 
     async fn a_change_of_an_unknown_kind_is_not_passed_over(db: TestDatabase) {

@@ -25,7 +25,9 @@ use portcullis_core::{
     user::{EmailKey, Standing, UserStatus},
 };
 use portcullis_store::Database;
+use portcullis_testkit::database::{Engine, TestDatabase};
 use secrecy::ExposeSecret as _;
+use sqlx::{Executor as _, PgConnection};
 use tokio::sync::Barrier;
 use uuid::Builder;
 
@@ -216,6 +218,77 @@ pub(crate) fn hash(of: &str) -> StoredHash {
 
 pub(crate) fn key(email: &str) -> EmailKey {
     EmailKey::of(email)
+}
+
+/// Connections of a store: so many acts can be under way.
+const CONNECTIONS: usize = 10;
+
+/// Lets `count` acts collide: none can write before all have read what there is (as far as there are connections). Their
+/// results, in the order of their numbers.
+pub(crate) async fn collide<T, F>(db: &TestDatabase, count: usize, make: impl Fn(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let (sqlite, postgres) = match db.engine() {
+        Engine::Sqlite => {
+            let mut connection = db.sqlite_connection().await;
+            connection.execute("BEGIN IMMEDIATE").await.unwrap();
+            (Some(connection), None)
+        }
+        Engine::Postgres => {
+            let mut connection = db.postgres_connection().await;
+            connection
+                .execute(
+                    "BEGIN; LOCK TABLE portcullis_counters, portcullis_users, portcullis_user_roles,
+                     portcullis_roles, portcullis_sessions, portcullis_attempts, portcullis_leases,
+                     portcullis_meta IN EXCLUSIVE MODE",
+                )
+                .await
+                .unwrap();
+            (None, Some(connection))
+        }
+    };
+    let tasks: Vec<_> = (0..count).map(|number| tokio::spawn(make(number))).collect();
+    if let Some(mut connection) = sqlite {
+        // One writer: it is enough that all have queued up.
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        connection.execute("ROLLBACK").await.unwrap();
+    }
+    if let Some(mut connection) = postgres {
+        loop {
+            let waiting = waiting(&mut connection).await;
+            let finished = tasks.iter().filter(|task| task.is_finished()).count();
+            if waiting + finished >= count.min(CONNECTIONS) {
+                break;
+            }
+        }
+        connection.execute("COMMIT").await.unwrap();
+    }
+    let mut results = Vec::with_capacity(count);
+    for task in tasks {
+        results.push(task.await.unwrap());
+    }
+    results
+}
+
+/// How many acts wait for a lock of PostgreSQL.
+pub(crate) async fn waiting(connection: &mut PgConnection) -> usize {
+    // Else a transaction sees the same activity for all its time.
+    connection
+        .execute("SELECT pg_stat_clear_snapshot()")
+        .await
+        .unwrap();
+    let (waiting,): (i64,) = sqlx::query_as(
+        "SELECT COUNT(*) FROM pg_stat_activity
+         WHERE wait_event_type = 'Lock' AND datname = current_database()",
+    )
+    .fetch_one(connection)
+    .await
+    .unwrap();
+    usize::try_from(waiting).unwrap()
 }
 
 /// Runs `count` futures at once; their results in the order of their numbers.

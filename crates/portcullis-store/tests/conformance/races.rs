@@ -13,7 +13,7 @@ use portcullis_core::{
 };
 use portcullis_testkit::both;
 
-use crate::fixture::{World, at_once, hash, names, role};
+use crate::fixture::{World, collide, hash, names, role};
 
 both! {
     async fn of_parallel_refreshes_one_moves_the_counter(db: TestDatabase) {
@@ -21,7 +21,7 @@ both! {
         let id = world.user("ada@example.com", &["user"]).await;
         let session = world.login(id).await;
         let token = world.token(&session);
-        let answers = at_once(64, |_| {
+        let answers = collide(&db, 64, |_| {
             let (world, token) = (world.clone(), token.clone());
             async move {
                 let (session, _) = world.carry_on(&token).await;
@@ -42,7 +42,7 @@ both! {
         let token = world.token(&session);
         world.carry_on(&token).await;
         world.pass(60);
-        let ended = at_once(16, |_| {
+        let ended = collide(&db, 16, |_| {
             let (world, token) = (world.clone(), token.clone());
             async move {
                 match world.refresh(&token).await {
@@ -63,7 +63,7 @@ both! {
                 world.user(&format!("a{round}@example.com"), &["admin"]).await,
                 world.user(&format!("b{round}@example.com"), &["admin"]).await,
             ];
-            let results = at_once(2, |number| {
+            let results = collide(&db, 2, |number| {
                 let (world, id) = (world.clone(), pair[number]);
                 async move {
                     match (round + number) % 3 {
@@ -98,7 +98,7 @@ both! {
             world.put_role("owner", &["admin"], &[]).await;
             let admin = world.user(&format!("a{round}@example.com"), &["admin"]).await;
             world.user(&format!("o{round}@example.com"), &["owner"]).await;
-            let results = at_once(2, |number| {
+            let results = collide(&db, 2, |number| {
                 let world = world.clone();
                 async move {
                     if number == 0 {
@@ -125,7 +125,7 @@ both! {
 
     async fn of_parallel_registrations_with_one_email_one_wins(db: TestDatabase) {
         let world = World::new(db.store());
-        let results = at_once(16, |number| {
+        let results = collide(&db, 16, |number| {
             let world = world.clone();
             async move {
                 let email = if number % 2 == 0 { "ada@example.com" } else { "ADA@EXAMPLE.COM" };
@@ -144,7 +144,7 @@ both! {
 
     async fn parallel_attempts_have_distinct_numbers(db: TestDatabase) {
         let world = World::new(db.store());
-        let mut numbers = at_once(32, |_| {
+        let mut numbers = collide(&db, 32, |_| {
             let world = world.clone();
             async move { world.store.count_attempt(&AttemptKey([3; 16]), world.now()).await.unwrap() }
         })
@@ -158,7 +158,7 @@ both! {
         for round in 0..10 {
             let id = world.user(&format!("u{round}@example.com"), &["user"]).await;
             let epoch = world.standing(id).await.session_epoch;
-            let opened = at_once(6, |number| {
+            let opened = collide(&db, 6, |number| {
                 let world = world.clone();
                 async move {
                     if number == 3 {
@@ -190,7 +190,7 @@ both! {
             let id = world.user(&format!("u{round}@example.com"), &["user"]).await;
             let session = world.login(id).await;
             let token = world.token(&session);
-            let refreshed = at_once(4, |number| {
+            let refreshed = collide(&db, 4, |number| {
                 let (world, token) = (world.clone(), token.clone());
                 async move {
                     match (number, round % 3) {
@@ -235,7 +235,7 @@ both! {
         let world = World::new(db.store());
         for round in 0..6 {
             world.put_role("temp", &["x"], &[]).await;
-            at_once(5, |number| {
+            collide(&db, 5, |number| {
                 let world = world.clone();
                 async move {
                     if number == 2 {
@@ -257,9 +257,34 @@ both! {
         }
     }
 
+    async fn parallel_updates_of_one_user_all_hold(db: TestDatabase) {
+        let world = World::new(db.store());
+        let id = world.user("ada@example.com", &["user"]).await;
+        collide(&db, 4, |number| {
+            let world = world.clone();
+            async move {
+                let mut update = UserUpdate::default();
+                match number {
+                    0 => update.name = Some("Countess".parse().unwrap()),
+                    1 => update.email = Some("countess@example.com".parse().unwrap()),
+                    2 => update.roles = Some(Vec::new()),
+                    _ => update.status = Some(UserStatus::Disabled),
+                }
+                let _ = world.store.update_user(&world.context(), id, update).await.unwrap();
+            }
+        })
+        .await;
+        let standing = world.standing(id).await;
+        assert_eq!(standing.user.name.as_str(), "Countess");
+        assert_eq!(standing.user.email.as_str(), "countess@example.com");
+        assert_eq!(standing.user.roles, names(&[]));
+        assert_eq!(standing.user.status, UserStatus::Disabled);
+        assert_eq!(standing.token_epoch, world.now().millis() + 1, "raised twice");
+    }
+
     async fn of_parallel_leases_one_is_taken(db: TestDatabase) {
         let world = World::new(db.store());
-        let taken = at_once(16, |number| {
+        let taken = collide(&db, 16, |number| {
             let world = world.clone();
             async move {
                 let until = world.now() + std::time::Duration::from_secs(5);
@@ -272,7 +297,7 @@ both! {
 
     async fn of_parallel_first_values_all_get_the_same(db: TestDatabase) {
         let world = World::new(db.store());
-        let values = at_once(16, |number| {
+        let values = collide(&db, 16, |number| {
             let world = world.clone();
             async move { world.store.meta_or_insert("k", &number.to_string()).await.unwrap() }
         })
