@@ -7,11 +7,12 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr, sync::Arc, time::Duratio
 use portcullis_core::{
     authority::{AdminUserError, Authority, AuthorityConfig, OpenError, Pair, Ports, RateLimits},
     clock::SystemClock,
-    key::{MasterKey, Vault},
+    key::{KeyState, MasterKey, Vault},
     password::pool::{Busy, HashError},
     revocation::FollowerConfig,
     rng::SystemRng,
     store::{Store as _, StoreError, UserFilter},
+    token::Algorithm,
 };
 use portcullis_store::{Database, DatabaseOptions};
 use secrecy::SecretString;
@@ -85,7 +86,8 @@ impl Installation {
             }
             (own, _) => own,
         };
-        Self::open(settings, database, own.as_ref(), address).await
+        let config = authority_config(settings, address);
+        Self::open(settings, database, own.as_ref(), config).await
     }
 
     /// For a command: everything must be there.
@@ -102,14 +104,20 @@ impl Installation {
         if !database.pending_migrations().await?.is_empty() {
             return Err(InstallationError::NotMigrated);
         }
-        Self::open(settings, database, own.as_ref(), settings.listen).await
+        let mut config = authority_config(settings, settings.listen);
+        if config.secret.is_none()
+            && let Some(active) = active_algorithm(&database).await?
+        {
+            config.algorithm = Some(active);
+        }
+        Self::open(settings, database, own.as_ref(), config).await
     }
 
     async fn open(
         settings: &Settings,
         database: Database,
         own: Option<&MasterKey>,
-        address: SocketAddr,
+        config: AuthorityConfig,
     ) -> Result<Self, InstallationError> {
         let key = settings
             .master_key
@@ -122,7 +130,7 @@ impl Installation {
             rng: Arc::new(SystemRng),
             vault: Arc::new(Vault::new(key)),
         };
-        let authority = Authority::open(ports, authority_config(settings, address)).await?;
+        let authority = Authority::open(ports, config).await?;
         Ok(Self { authority, database })
     }
 
@@ -169,6 +177,14 @@ pub(crate) fn database_options(settings: &Settings, folder: Option<&DataDir>) ->
     }
     options.max_connections = settings.database.max_connections;
     options
+}
+
+/// The algorithm that signs. Which one it is to be, the server's configuration says: a command that was run without it
+/// must not put other keys in the place of those of a running server.
+async fn active_algorithm(database: &Database) -> Result<Option<Algorithm>, StoreError> {
+    let keys = database.keys().await?.keys;
+    let active = keys.iter().find(|key| key.state == KeyState::Active.as_str());
+    Ok(active.and_then(|key| key.algorithm.parse().ok()))
 }
 
 /// A value that stands in this file and is well-formed.

@@ -107,6 +107,28 @@ fn the_manual_has_a_page_for_each_command() {
 }
 
 #[test]
+fn a_command_without_the_servers_configuration_leaves_its_keys_alone() {
+    let place = Place::new();
+    place.write("server.toml", "[token]\nalgorithm = \"RS256\"\n");
+    let _server = place.serve(&["--config", "server.toml"]);
+    let keys = || -> Value {
+        place.run(&["user", "list", "--json"]).done();
+        serde_json::from_str(&place.run(&["key", "list", "--json"]).done()).unwrap()
+    };
+    let before = keys();
+    assert_eq!(before.as_array().unwrap().len(), 2, "{before}");
+    assert!(
+        before
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|key| key["algorithm"] == "RS256"),
+        "{before}"
+    );
+    assert_eq!(keys(), before);
+}
+
+#[test]
 fn keys_are_listed_rotated_imported_and_revoked() {
     let place = Place::new();
     let server = place.serve(&[]);
