@@ -6,7 +6,8 @@ use unicode_normalization::UnicodeNormalization;
 /// An email address as a person typed it, trimmed and NFC-normalized.
 ///
 /// Checked only as far as keeps mail deliverable: the one real proof is a message that arrives. At most 254
-/// characters (RFC 5321, section 4.5.3.1), one `@` with text on both sides, no white space or control characters.
+/// characters (RFC 5321, section 4.5.3.1), one `@` with text on both sides, no white space, control or invisible
+/// characters.
 ///
 /// ```
 /// use portcullis_core::user::Email;
@@ -34,8 +35,8 @@ pub enum EmailError {
     /// More than 254 characters.
     #[error("an email address has at most 254 characters")]
     TooLong,
-    /// White space or control characters inside.
-    #[error("an email address has no spaces or control characters")]
+    /// White space, control or invisible characters inside.
+    #[error("an email address has no spaces, control or invisible characters")]
     Space,
 }
 
@@ -97,7 +98,10 @@ impl FromStr for Email {
         if text.chars().count() > 254 {
             return Err(EmailError::TooLong);
         }
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        if text
+            .chars()
+            .any(|c| c.is_whitespace() || c.is_control() || is_invisible(c))
+        {
             return Err(EmailError::Space);
         }
         match text.split_once('@') {
@@ -107,6 +111,30 @@ impl FromStr for Email {
             _ => Err(EmailError::Form),
         }
     }
+}
+
+/// What nobody sees: two addresses that differ by it alone look like one to whoever gives rights to one of them. Soft
+/// hyphen, zero width, direction, byte order mark, tags.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 impl TryFrom<String> for Email {
@@ -125,5 +153,31 @@ impl From<Email> for String {
 impl fmt::Display for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_address_looks_like_another_by_what_nobody_sees() {
+        for c in [
+            '\u{200b}',
+            '\u{202e}',
+            '\u{feff}',
+            '\u{ad}',
+            '\u{e0061}',
+            '\u{fe0f}',
+        ] {
+            let text = format!("ad{c}min@example.com");
+            assert_eq!(
+                text.parse::<Email>(),
+                Err(EmailError::Space),
+                "{}",
+                c.escape_unicode()
+            );
+        }
+        assert!("m\u{fc}ller@b\u{fc}cher.example".parse::<Email>().is_ok());
     }
 }
