@@ -48,6 +48,14 @@ both! {
         assert_eq!(world.store.audit(&AuditFilter::default()).await.unwrap(), events);
     }
 
+    async fn events_that_are_sent_again_are_there_once(db: TestDatabase) {
+        let world = World::new(db.store());
+        let ada = UserId::generate(world.now(), &SystemRng);
+        let events = log(&world, ada, ada).await;
+        world.store.append_audit(events[1..].to_vec()).await.unwrap();
+        assert_eq!(world.events().await, events.len());
+    }
+
     async fn each_filter_narrows(db: TestDatabase) {
         let world = World::new(db.store());
         let ada = UserId::generate(world.now(), &SystemRng);

@@ -129,6 +129,21 @@ both! {
         assert!(world.store.sessions(id, much_later).await.unwrap().is_empty());
     }
 
+    async fn a_list_of_sessions_has_an_end(db: TestDatabase) {
+        let world = World::new(db.store());
+        let id = world.user("ada@example.com", &["user"]).await;
+        let epoch = world.standing(id).await.session_epoch;
+        let mut newest = None;
+        for _ in 0..203 {
+            world.pass(1);
+            let act = world.open_act(id, epoch);
+            newest = Some(act.session.id);
+            let _ = world.store.open_session(&world.context(), act).await.unwrap();
+        }
+        let seen = world.store.sessions(id, world.now()).await.unwrap();
+        assert_eq!((seen.len(), Some(seen[0].id)), (200, newest));
+    }
+
     async fn a_session_ends_once(db: TestDatabase) {
         let world = World::new(db.store());
         let id = world.user("ada@example.com", &["user"]).await;

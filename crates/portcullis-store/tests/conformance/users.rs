@@ -3,7 +3,7 @@ use portcullis_core::{
     id::UserId,
     revocation::ChangeKind,
     rng::SystemRng,
-    session::Refusal,
+    session::{EndReason, Refusal},
     store::{AttemptKey, NewUser, RefreshOutcome, Store, UserActError, UserUpdate},
     user::UserStatus,
 };
@@ -259,5 +259,34 @@ both! {
         ));
         // The address is free again.
         world.user("ada@example.com", &["user"]).await;
+    }
+
+    async fn a_deletion_that_was_overtaken_deletes_nothing(db: TestDatabase) {
+        let world = World::new(db.store());
+        let id = world.user("ada@example.com", &["user"]).await;
+        let checked = world.standing(id).await.session_epoch;
+        let _ = world.store.end_all_sessions(&world.context(), id, EndReason::LogoutAll).await.unwrap();
+        let before = world.standing(id).await;
+        let refused = world.store.delete_user(&world.context(), id, Some(checked)).await;
+        assert!(matches!(refused, Err(UserActError::Behind)), "{refused:?}");
+        assert_eq!(world.standing(id).await, before);
+        let _ = world.store.delete_user(&world.context(), id, Some(before.session_epoch)).await.unwrap();
+    }
+
+    async fn enabling_who_is_active_forgives_attempts_and_no_more(db: TestDatabase) {
+        let world = World::new(db.store());
+        let id = world.user("ada@example.com", &["user"]).await;
+        let attempts = AttemptKey(*id.uuid().as_bytes());
+        world.store.count_attempt(&attempts, world.now()).await.unwrap();
+        let before = world.standing(id).await;
+        let enable = UserUpdate { status: Some(UserStatus::Active), ..UserUpdate::default() };
+        for events in [2, 2] {
+            let written = world.store.update_user(&world.context(), id, enable.clone()).await.unwrap();
+            assert_eq!((written.value, written.changes.len()), (before.clone(), 0));
+            // The second time there is nothing to forgive.
+            assert_eq!(world.events().await, events);
+        }
+        assert_eq!(world.last_event().await.kind, kind::USER_ENABLED);
+        assert_eq!(world.store.count_attempt(&attempts, world.now()).await.unwrap(), 1);
     }
 }
