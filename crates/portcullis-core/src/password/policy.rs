@@ -137,6 +137,20 @@ impl PasswordPolicy {
         password: &Password,
         about: About<'_>,
     ) -> Result<Vec<PasswordWarning>, PasswordRefusal> {
+        self.check_length(password)?;
+        let found = self.easily_guessed(password, about);
+        match (self.blocklist, found.first()) {
+            (Blocklist::Enforce, Some(reason)) => Err(PasswordRefusal::Blocked(*reason)),
+            _ => Ok(found.into_iter().map(PasswordWarning).collect()),
+        }
+    }
+
+    /// Whether `password` is neither too short nor too long: the part of [`PasswordPolicy::check`] that can be told
+    /// without knowing whose it is.
+    ///
+    /// # Errors
+    /// When it is, with the numbers.
+    pub fn check_length(&self, password: &Password) -> Result<(), PasswordRefusal> {
         let length = password.length();
         if length < self.min_length {
             return Err(PasswordRefusal::TooShort {
@@ -150,11 +164,7 @@ impl PasswordPolicy {
                 most: self.max_length,
             });
         }
-        let found = self.easily_guessed(password, about);
-        match (self.blocklist, found.first()) {
-            (Blocklist::Enforce, Some(reason)) => Err(PasswordRefusal::Blocked(*reason)),
-            _ => Ok(found.into_iter().map(PasswordWarning).collect()),
-        }
+        Ok(())
     }
 
     /// What is about the person comes first: it is the more useful reason.

@@ -7,6 +7,7 @@ mod confirm;
 mod data;
 mod key;
 mod man;
+mod openapi;
 mod options;
 mod role;
 mod routes;
@@ -59,6 +60,7 @@ enum Command {
     Token(token::Token),
     Audit(audit::Audit),
     Routes(routes::Routes),
+    Openapi(openapi::OpenApi),
     Check(check::Check),
     Config(config::Config),
     Man(man::Man),
@@ -129,6 +131,7 @@ impl Command {
             Self::Token(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Routes(command) => command.run(),
+            Self::Openapi(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Config(command) => command.run(),
             Self::Man(command) => command.run(),

@@ -20,7 +20,7 @@ Examples:
 
 impl Routes {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let table = api::routes().access_table();
+        let table = api::access_table();
         if self.json {
             output::json(&table)?;
         } else {

@@ -10,6 +10,7 @@ const COMMANDS: &[&[&str]] = &[
     &["config"],
     &["man"],
     &["routes"],
+    &["openapi"],
     &["audit"],
     &["user"],
     &["user", "add"],

@@ -14,20 +14,22 @@ mod well_known;
 use std::sync::Arc;
 
 use axum::{Router, middleware};
+use http::request::Parts;
 use portcullis_core::authority::Authority;
-
-use crate::{
-    gate::{Gate, GateError, Routes},
-    layers::{Edge, EdgeConfig},
-    provider::Local,
-    routes,
-};
+use utoipa::openapi::OpenApi;
 
 use self::caller::with_caller;
 pub use self::{
     caller::ByCaller,
     responses::{TokenPairResponse, UserResponse},
     scopes::{Admin, Me},
+};
+use crate::{
+    access::LocalUser,
+    gate::{AccessTable, Gate, GateError, Routes},
+    layers::{Edge, EdgeConfig},
+    provider::{AuthError, AuthProvider, Local},
+    routes,
 };
 
 /// All endpoints.
@@ -71,9 +73,37 @@ pub fn routes() -> Routes<Arc<Authority>> {
 
 /// The endpoints behind a gate that believes what `authority` believes.
 pub fn gate(authority: Arc<Authority>) -> Gate {
-    Gate::new(Local::new(authority.clone()))
-        .merge(routes().with_state(authority))
+    behind(Local::new(authority.clone()), routes().with_state(authority))
+}
+
+/// Who may call what: what a running server enforces, without one.
+pub fn access_table() -> AccessTable {
+    behind(Nobody, routes()).access_table()
+}
+
+/// The OpenAPI document: what a running server gives at `/openapi.json`, without one.
+pub fn openapi() -> Option<OpenApi> {
+    behind(Nobody, routes()).openapi()
+}
+
+fn behind<S: Clone + Send + Sync + 'static>(
+    provider: impl AuthProvider<User = LocalUser>,
+    routes: Routes<S>,
+) -> Gate<S> {
+    Gate::new(provider)
+        .merge(routes)
         .documented(documentation::documentation())
+}
+
+/// Stands where nobody will call. It knows no one, and says so as something that failed.
+struct Nobody;
+
+impl AuthProvider for Nobody {
+    type User = LocalUser;
+
+    async fn authenticate(&self, _: &Parts) -> Result<LocalUser, AuthError> {
+        Err(AuthError::unavailable())
+    }
 }
 
 /// The whole API: the endpoints behind their gate, and everything that goes through one edge.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use http::StatusCode;
 use portcullis_core::{
     authority::{Authority, Registration},
-    password::Password,
+    password::{Password, PasswordPolicy},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use crate::{
         ByCaller, TokenPairResponse,
         documented::{BodyErrors, Conflict, Limited},
     },
-    input::{Check, Json, Valid, Validate},
+    input::{Check, Json, Place},
     problem::{Problem, ProblemBody},
 };
 
@@ -34,17 +34,22 @@ pub(crate) struct RegisterRequest {
     name: String,
 }
 
-impl Validate for RegisterRequest {
-    type Valid = Registration;
-
-    fn validate(self, check: &mut Check) -> Option<Registration> {
+impl RegisterRequest {
+    /// All that is wrong at once; what the password has to do with the person is looked at later.
+    fn validate(self, policy: &PasswordPolicy) -> Result<Registration, Problem> {
+        let mut check = Check::new(Place::Body);
         let email = check.parse("email", &self.email);
         let name = check.parse("name", &self.name);
-        Some(Registration {
-            email: email?,
-            password: Password::new(self.password.expose_secret()),
-            name: name?,
-        })
+        let password = Password::new(self.password.expose_secret());
+        if let Err(refusal) = policy.check_length(&password) {
+            check.refuse("password", "password", refusal);
+        }
+        let registration = email.zip(name).map(|(email, name)| Registration {
+            email,
+            password,
+            name,
+        });
+        check.finish(registration)
     }
 }
 
@@ -65,8 +70,9 @@ pub(crate) async fn register(
     _: Public,
     State(authority): State<Arc<Authority>>,
     ByCaller(caller): ByCaller,
-    Valid(registration): Valid<Json<RegisterRequest>>,
+    Json(request): Json<RegisterRequest>,
 ) -> Result<(StatusCode, Json<TokenPairResponse>), Problem> {
+    let registration = request.validate(&authority.config().password)?;
     let (_, pair) = authority.register(&caller, registration).await?;
     Ok((StatusCode::CREATED, Json(pair.into())))
 }
