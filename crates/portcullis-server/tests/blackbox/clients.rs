@@ -84,7 +84,12 @@ async fn schemathesis_finds_no_500_and_no_undocumented_status() {
     let app = start(Setup::new(Engine::Sqlite)).await;
     let admin = app.admin().await;
     app.add_admin("second@example.org").await;
-    python("contract.py", &[app.process.url(), &admin.email, PASSWORD]).await;
+    let emails = [admin.email.as_str(), "second@example.org"];
+    python(
+        "contract.py",
+        &[&[app.process.url(), PASSWORD], &emails[..]].concat(),
+    )
+    .await;
     assert!(!app.process.log().contains("panicked"), "{}", app.process.log());
 }
 
