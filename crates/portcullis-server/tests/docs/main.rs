@@ -13,6 +13,7 @@ use std::{
 };
 
 mod book;
+mod commands;
 mod configuration;
 mod readme;
 
