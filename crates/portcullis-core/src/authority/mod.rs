@@ -4,7 +4,7 @@
 //! Each method is one use case, in a file named after it. The rules that all share:
 //!
 //! - a limit is counted before anything is looked up;
-//! - what an act voids enters the local revocation index before the act is answered ([`Authority::settle`]);
+//! - what an act voids enters the local revocation index before the act is answered (`Authority::settle`);
 //! - when the outcome of a commit is unknown, what it would have voided is denied, and the answer is "try later".
 
 mod account;

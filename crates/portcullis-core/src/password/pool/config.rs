@@ -2,7 +2,7 @@ use std::{io, num::NonZero, time::Duration};
 
 use crate::password::Argon2Params;
 
-/// How a [`HashPool`] is to be.
+/// How a [`HashPool`](super::HashPool) is to be.
 #[derive(Clone, Debug)]
 pub struct HashPoolConfig {
     /// Number of threads. Memory is bounded by threads times that of one hash.
