@@ -12,10 +12,14 @@ use axum::{
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use http::{HeaderValue, StatusCode, header};
-use http_body_util::Limited;
+use http_body_util::{BodyExt as _, Limited};
 use tower::Service;
 
 use crate::{input::too_large, problem::Problem};
+
+/// Bodies up to so many times the limit are read to their end before they are refused.
+const DRAINED: u64 = 4;
+const DRAIN_TIME: Duration = Duration::from_secs(2);
 
 /// Bounds what a request may cost: its body's size, its time; and keeps a panic from closing the connection.
 #[derive(Clone, Debug)]
@@ -39,8 +43,16 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let (max_body, timeout) = (self.max_body, self.timeout);
-        if declared_length(&request).is_some_and(|length| length > max_body as u64) {
-            return Box::pin(async { Ok(too_large().into_response()) });
+        if let Some(length) = declared_length(&request).filter(|length| *length > max_body as u64) {
+            let waits = request.headers().contains_key(header::EXPECT);
+            let rest = (!waits && length <= DRAINED * max_body as u64).then(|| request.into_body());
+            return Box::pin(async move {
+                if let Some(rest) = rest {
+                    // Whoever sends too slowly loses the answer, not our time.
+                    let _ = tokio::time::timeout(timeout.min(DRAIN_TIME), drain(rest)).await;
+                }
+                Ok(too_large().into_response())
+            });
         }
         // Two parties that each believe another one would see two different requests (RFC 9112, section 3.2).
         if request.headers().get_all(header::HOST).iter().nth(1).is_some() {
@@ -68,6 +80,12 @@ where
             })
         })
     }
+}
+
+/// Reads to the end and keeps nothing: a connection that is closed with something unread is reset, and the client may
+/// lose the answer that was on its way.
+async fn drain(mut body: Body) {
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 fn declared_length(request: &Request) -> Option<u64> {

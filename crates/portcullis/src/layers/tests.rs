@@ -273,7 +273,7 @@ async fn a_body_that_is_too_large_is_413_whether_or_not_it_says_so() {
     let unread = Body::from_stream(futures_util::stream::poll_fn(
         |_| -> std::task::Poll<Option<Result<Vec<u8>, std::io::Error>>> { panic!("the body was read") },
     ));
-    let request = Request::post("/json").header("content-length", "101");
+    let request = Request::post("/json").header("content-length", "401");
     let response = send_to(config(), STRANGER, request, unread).await;
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(response.headers()["content-type"], "application/problem+json");
