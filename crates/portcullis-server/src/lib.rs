@@ -15,7 +15,5 @@ use std::process::ExitCode;
 /// Runs the command that the process was started with: 0 done, 1 failed, 2 wrong usage.
 #[must_use]
 pub fn run() -> ExitCode {
-    // Whatever is made, by SQLite too, is private to the account that runs this.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     commands::run()
 }

@@ -145,7 +145,8 @@ mod tests {
             time("2023-11-14T22:13:20Z"),
             Ok(Timestamp::from_unix_seconds(1_700_000_000))
         );
-        let day = SystemClock.now().since(time("24h").unwrap()).as_secs();
+        let then = time("24h").unwrap();
+        let day = SystemClock.now().since(then).as_secs();
         assert!((86_400..86_460).contains(&day), "{day}");
         assert!(time("yesterday").is_err());
     }

@@ -73,7 +73,14 @@ impl Place {
             .unwrap();
         // A command that reads nothing may be gone already.
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-        Ended::of(&child.wait_with_output().unwrap())
+        let id = child.id();
+        let (sender, end) = mpsc::channel();
+        std::thread::spawn(move || sender.send(child.wait_with_output().unwrap()));
+        let Ok(output) = end.recv_timeout(PATIENCE) else {
+            kill(id, rustix::process::Signal::KILL);
+            panic!("`{}` does not end", arguments.join(" "));
+        };
+        Ended::of(&output)
     }
 
     /// Starts a server on a free port and waits until it listens.
@@ -162,9 +169,12 @@ impl Server {
         self.url.split_once("://").unwrap().1
     }
 
-    /// The log so far, without waiting.
-    pub(crate) fn log(&mut self) -> String {
-        self.log.extend(self.lines.try_iter());
+    /// All that it says until its end by SIGTERM.
+    pub(crate) fn whole_log(mut self) -> String {
+        self.signal(rustix::process::Signal::TERM);
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            self.log.push(line);
+        }
         self.log.join("\n")
     }
 
@@ -191,9 +201,7 @@ impl Server {
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        let pid = i32::try_from(self.child.id()).unwrap();
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        rustix::process::kill_process(pid, signal).unwrap();
+        kill(self.child.id(), signal);
     }
 
     /// Its exit code once it has ended by itself.
@@ -233,6 +241,11 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn kill(id: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
 }
 
 /// The permissions of a path.

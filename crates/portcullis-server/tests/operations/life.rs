@@ -2,7 +2,7 @@ use std::io::{Read as _, Write as _};
 
 use rustix::process::Signal;
 
-use crate::harness::{Place, chmod, mode};
+use crate::harness::{Place, Server, chmod, mode};
 
 #[test]
 fn a_first_start_makes_everything_private_and_says_what_comes_next() {
@@ -30,8 +30,7 @@ fn a_first_start_makes_everything_private_and_says_what_comes_next() {
         )
         .done();
     assert_eq!(server.terminate(), Some(0));
-    let mut again = place.serve(&[]);
-    assert!(!again.log().contains("no administrator"));
+    assert!(!place.serve(&[]).whole_log().contains("no administrator"));
 }
 
 #[test]
@@ -140,10 +139,8 @@ fn sigterm_and_sigint_let_requests_finish_and_end_with_0() {
     }
 }
 
-#[test]
-fn a_second_signal_does_not_wait() {
-    let place = Place::new();
-    let mut server = place.serve(&[]);
+/// A request that has begun and whose body never comes.
+fn unfinished(server: &Server) -> std::net::TcpStream {
     let mut stream = server.connect();
     write!(
         stream,
@@ -153,9 +150,31 @@ fn a_second_signal_does_not_wait() {
     .unwrap();
     let mut head = [0; 12];
     stream.read_exact(&mut head).unwrap();
+    assert_eq!(&head, b"HTTP/1.1 100");
+    stream
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let place = Place::new()
+        .env("PORTCULLIS_HTTP__DRAIN_TIMEOUT", "1h")
+        .env("PORTCULLIS_HTTP__REQUEST_TIMEOUT", "1h");
+    let mut server = place.serve(&[]);
+    let _stream = unfinished(&server);
     server.signal(Signal::TERM);
     server.wait_for("stopping");
     server.signal(Signal::TERM);
+    server.wait_for("stopped");
+    assert_eq!(server.ended(), Some(0));
+}
+
+#[test]
+fn no_client_holds_up_an_end_for_long() {
+    let place = Place::new().env("PORTCULLIS_HTTP__DRAIN_TIMEOUT", "100ms");
+    let mut server = place.serve(&[]);
+    let _stream = unfinished(&server);
+    server.signal(Signal::TERM);
+    server.wait_for("stopped");
     assert_eq!(server.ended(), Some(0));
 }
 
@@ -163,16 +182,18 @@ fn a_second_signal_does_not_wait() {
 fn a_client_that_sends_its_headers_slowly_is_cut_off() {
     let place = Place::new().env("PORTCULLIS_HTTP__HEADER_TIMEOUT", "200ms");
     let server = place.serve(&[]);
-    let mut stream = server.connect();
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost:").unwrap();
-    let mut rest = Vec::new();
-    // An end, with or without an answer, rather than the patience of the reader.
-    let end = stream.read_to_end(&mut rest);
-    assert!(
-        !matches!(&end, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock),
-        "{end:?}"
-    );
-    assert!(!rest.starts_with(b"HTTP/1.1 200"));
+    for beginning in ["", "GET", "GET /healthz HTTP/1.1\r\nHost:"] {
+        let mut stream = server.connect();
+        stream.write_all(beginning.as_bytes()).unwrap();
+        let mut rest = Vec::new();
+        // An end, with or without an answer, rather than the patience of the reader.
+        let end = stream.read_to_end(&mut rest);
+        assert!(
+            !matches!(&end, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock),
+            "{beginning:?}: {end:?}"
+        );
+        assert!(!rest.starts_with(b"HTTP/1.1 200"));
+    }
 }
 
 #[test]
@@ -212,7 +233,7 @@ fn too_many_connections_find_the_door_shut() {
 fn dev_seeds_an_administrator_and_a_public_server_refuses_that_password() {
     let place = Place::new();
     let mut server = place.serve(&["--dev"]);
-    assert!(server.log().contains("admin@example.com"));
+    assert_eq!(server.wait_for("--dev")["email"], "admin@example.com");
     assert!(place.run(&["user", "list"]).done().contains("admin@example.com"));
     server.terminate();
     // Again: nothing is seeded twice.
@@ -244,8 +265,7 @@ fn the_log_is_json_without_a_terminal_and_human_when_asked() {
         (&answered["status"], &answered["level"]),
         (&401.into(), &"INFO".into())
     );
-    assert!(!server.log().contains("PLANTED"));
-    server.terminate();
+    assert!(!server.whole_log().contains("PLANTED"));
     let place = place.env("PORTCULLIS_LOG__FORMAT", "human");
     let said = place
         .run(&[
