@@ -6,7 +6,8 @@
 //! the test fail, not pass.
 //!
 //! The statistic is the trimmed mean of logarithms with Yuen's standard error: a few samples that the machine
-//! disturbed weigh nothing, and the result is a ratio.
+//! disturbed weigh nothing, and the result is a ratio. Samples taken side by side are compared pair by pair, so that what
+//! else the machine does at the time weighs on both.
 
 /// Error probability of each of the two tests.
 pub const ALPHA: f64 = 0.05;
@@ -42,6 +43,22 @@ impl Ratio {
             estimate: difference.exp(),
             low: (difference - margin).exp(),
             high: (difference + margin).exp(),
+        }
+    }
+
+    /// Of each of `one` to the one of `other` that was taken beside it.
+    ///
+    /// # Panics
+    /// With fewer than 30 pairs.
+    #[must_use]
+    pub fn of_pairs(one: &[f64], other: &[f64]) -> Self {
+        let quotients: Vec<f64> = one.iter().zip(other).map(|(one, other)| one / other).collect();
+        let quotient = Trimmed::of(&quotients);
+        let margin = Z * quotient.variance.sqrt();
+        Self {
+            estimate: quotient.mean.exp(),
+            low: (quotient.mean - margin).exp(),
+            high: (quotient.mean + margin).exp(),
         }
     }
 
@@ -109,6 +126,9 @@ mod tests {
         assert!(!Ratio::of(&base, &times(0.023, 200, 3)).is_within(1.1));
         assert!(!Ratio::of(&times(0.023, 200, 3), &base).is_within(1.1));
         assert!(!Ratio::of(&base, &times(0.002, 200, 4)).is_within(1.1));
+        assert!(Ratio::of_pairs(&base, &times(0.02, 200, 2)).is_within(1.1));
+        assert!(!Ratio::of_pairs(&base, &times(0.023, 200, 3)).is_within(1.1));
+        assert!(!Ratio::of_pairs(&times(0.023, 200, 3), &base).is_within(1.1));
     }
 
     #[test]
