@@ -71,22 +71,22 @@ pub(crate) fn colour_wanted() -> bool {
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Writes rows below a header: framed on a terminal, bare columns otherwise.
+/// Writes rows below a header, in columns. Long rows are the terminal's to wrap: an identifier broken over lines could
+/// not be copied.
 pub(crate) fn table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> Result<(), OutputError> {
-    let terminal = io::stdout().is_terminal();
     let mut table = Table::new();
-    if terminal {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    let bold = io::stdout().is_terminal() && colour_wanted();
+    if bold {
+        table.enforce_styling();
     } else {
-        table
-            .set_content_arrangement(ContentArrangement::Disabled)
-            .force_no_tty();
+        table.force_no_tty();
     }
-    let bold = terminal && colour_wanted();
-    table.load_style(presets::NOTHING);
     table.set_header(header.map(|title| {
         let cell = Cell::new(title);
         if bold {
@@ -101,11 +101,37 @@ pub(crate) fn table<const N: usize>(
     line(table.trim_fmt())
 }
 
-/// What a stranger chose (a name, a browser's name) must not steer the terminal.
+/// What a stranger chose (a name, a browser's name) must neither steer the terminal nor turn the text around.
 fn printable(text: String) -> String {
-    if text.chars().any(char::is_control) {
-        text.escape_debug().to_string()
-    } else {
-        text
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(steers) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if steers(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn a_name_cannot_steer_the_terminal() {
+        assert_eq!(
+            printable("\u{1b}[2J Eva\r\n".to_owned()),
+            r"\u{1b}[2J Eva\u{d}\u{a}"
+        );
+        assert_eq!(printable("a\u{202e}nimda".to_owned()), r"a\u{202e}nimda");
+        assert_eq!(printable("Zoë \"Eva\" 李".to_owned()), "Zoë \"Eva\" 李");
     }
 }
