@@ -49,6 +49,14 @@ pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(error) if error.is_unique_violation())
 }
 
+/// Whether PostgreSQL says that a table, or the row type that comes with it, is there already. Two that make one table
+/// at once meet in any of three ways, `IF NOT EXISTS` or not: at a unique index of the catalog, at the table, at its type.
+pub(crate) fn is_made_already(error: &sqlx::Error) -> bool {
+    is_duplicate(error)
+        || matches!(error, sqlx::Error::Database(error)
+            if matches!(error.code().as_deref(), Some("42P07" | "42710")))
+}
+
 /// Whether SQLite says that someone else holds the file (`SQLITE_BUSY` and its extended codes).
 pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(error)

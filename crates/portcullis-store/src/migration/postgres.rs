@@ -54,7 +54,7 @@ async fn make_table(connection: &mut PgConnection) -> Result<(), OpenError> {
     .execute(&mut *connection)
     .await;
     match made {
-        Err(error) if !dialect::is_duplicate(&error) => Err(OpenError::Schema(error)),
+        Err(error) if !dialect::is_made_already(&error) => Err(OpenError::Schema(error)),
         _ => Ok(()),
     }
 }
