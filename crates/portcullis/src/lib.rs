@@ -10,6 +10,7 @@ pub mod access;
 pub mod api;
 mod docs_page;
 pub mod gate;
+pub mod hash;
 pub mod input;
 pub mod layers;
 pub mod openapi;
