@@ -8,6 +8,7 @@ extern crate self as portcullis;
 
 pub mod access;
 pub mod api;
+pub mod cookie;
 mod docs_page;
 pub mod gate;
 pub mod hash;

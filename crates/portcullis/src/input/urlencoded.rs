@@ -47,3 +47,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Node, Problem> {
 pub(crate) fn has_key(query: &str, key: &str) -> bool {
     pairs(query.as_bytes()).any(|(name, _)| decode(name).is_ok_and(|name| name == key))
 }
+
+/// The values of the parameter `key`, however it is encoded.
+pub(crate) fn values(query: &str, key: &str) -> impl Iterator<Item = Result<String, Problem>> {
+    pairs(query.as_bytes())
+        .filter(move |(name, _)| decode(name).is_ok_and(|name| name == key))
+        .map(|(_, value)| decode(value))
+}

@@ -22,6 +22,7 @@
 mod bearer;
 mod error;
 mod local;
+mod source;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub use self::{
     bearer::{BearerToken, bearer},
     error::AuthError,
     local::Local,
+    source::{Credential, SUBPROTOCOL, Source, TokenSources},
 };
 
 /// Tells who is calling.

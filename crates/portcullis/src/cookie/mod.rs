@@ -1,0 +1,5 @@
+//! Cookies: read strictly, written safely.
+
+mod read;
+
+pub use self::read::{Cookies, DuplicateCookie};
