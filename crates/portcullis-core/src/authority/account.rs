@@ -6,7 +6,6 @@ use super::{AccountError, Authority, Caller, TokenPair, TryLater};
 use crate::{
     access::Principal,
     audit::kind,
-    id::UserId,
     password::{
         Password,
         pool::{JobClass, Target},
@@ -50,8 +49,13 @@ impl Authority {
             session_epoch: Some(principal.session_epoch),
             ..UserUpdate::default()
         };
-        let result = self.store.update_user(&context, principal.user, update).await;
-        Ok(self.settle(&context, result)?.user)
+        let user = principal.user;
+        let updated = self
+            .act(&context, move |store, context| async move {
+                store.update_user(&context, user, update).await
+            })
+            .await?;
+        Ok(updated.user)
     }
 
     /// Changes the password: every earlier access token is void, all other sessions end, this one goes on with a new
@@ -79,12 +83,12 @@ impl Authority {
             }),
             event: kind::PASSWORD_CHANGED,
         };
-        let opened = self
-            .store
-            .set_password(&context, act)
-            .await
-            .map_err(|error| self.failed(&context, error))?;
-        Ok(self.opened(&opened)?)
+        let (standing, session) = self
+            .act(&context, |store, context| async move {
+                store.set_password(&context, act).await
+            })
+            .await?;
+        Ok(self.grant_opened(&standing, session.as_ref())?)
     }
 
     /// Deletes the caller's account.
@@ -96,11 +100,11 @@ impl Authority {
     ) -> Result<(), AccountError> {
         self.confirm(caller, principal, password).await?;
         let context = self.context(caller);
-        let result = self
-            .store
-            .delete_user(&context, principal.user, Some(principal.session_epoch))
-            .await;
-        self.settle(&context, result)?;
+        let (user, epoch) = (principal.user, principal.session_epoch);
+        self.act(&context, move |store, context| async move {
+            store.delete_user(&context, user, Some(epoch)).await
+        })
+        .await?;
         Ok(())
     }
 
@@ -170,10 +174,5 @@ impl Authority {
         let detail = json!({ "session": principal.session, "locked": locked });
         self.audit
             .note(context.event(kind::PASSWORD_REFUSED, Some(principal.user), detail));
-    }
-
-    /// A user by identifier, as an administrator sees them.
-    pub async fn user(&self, id: UserId) -> Result<Option<User>, TryLater> {
-        Ok(self.store.user(id).await?.map(|standing| standing.user))
     }
 }

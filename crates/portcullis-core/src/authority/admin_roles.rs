@@ -1,9 +1,5 @@
 use super::{AdminRoleError, Authority, Caller, TryLater};
-use crate::{
-    access::{Role, RoleGraph, RoleName},
-    audit::AuditEvent,
-    store::AuditFilter,
-};
+use crate::access::{Role, RoleGraph, RoleName};
 
 impl Authority {
     /// All roles.
@@ -14,8 +10,12 @@ impl Authority {
     /// Adds or replaces a role; gives whether it is new. Every token that carries it is void.
     pub async fn put_role(&self, caller: &Caller, role: Role) -> Result<bool, AdminRoleError> {
         let context = self.context(caller);
-        let result = self.store.put_role(&context, role).await;
-        Ok(self.settle(&context, result)?)
+        let new = self
+            .act(&context, |store, context| async move {
+                store.put_role(&context, role).await
+            })
+            .await?;
+        Ok(new)
     }
 
     /// Deletes a role. Every token that carries it is void. Refused for a role that whoever registers gets.
@@ -24,13 +24,11 @@ impl Authority {
             return Err(AdminRoleError::Default);
         }
         let context = self.context(caller);
-        let result = self.store.delete_role(&context, name).await;
-        Ok(self.settle(&context, result)?)
-    }
-
-    /// Audit events, newest first; those that still wait are stored first, so that nothing is missing.
-    pub async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEvent>, TryLater> {
-        self.audit.flush(&self.store).await;
-        Ok(self.store.audit(filter).await?)
+        let name = name.clone();
+        self.act(&context, |store, context| async move {
+            store.delete_role(&context, &name).await
+        })
+        .await?;
+        Ok(())
     }
 }

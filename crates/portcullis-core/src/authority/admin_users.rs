@@ -39,6 +39,11 @@ impl Authority {
         Ok(self.store.users(filter).await?)
     }
 
+    /// A user by identifier.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>, TryLater> {
+        Ok(self.store.user(id).await?.map(|standing| standing.user))
+    }
+
     /// A user by email.
     pub async fn user_by_email(&self, email: &EmailKey) -> Result<Option<User>, TryLater> {
         Ok(self
@@ -69,13 +74,12 @@ impl Authority {
             session: None,
             event: kind::USER_CREATED,
         };
-        let opened = self
-            .store
-            .create_user(&context, user)
-            .await
-            .map_err(|error| self.failed(&context, error))?;
-        self.settle_changes(&opened.changes);
-        Ok(opened.standing.user)
+        let (created, _) = self
+            .act(&context, |store, context| async move {
+                store.create_user(&context, user).await
+            })
+            .await?;
+        Ok(created.user)
     }
 
     /// Changes name, roles or status. New roles void the user's access tokens; disabling ends the sessions too.
@@ -92,8 +96,12 @@ impl Authority {
             status: change.status,
             ..UserUpdate::default()
         };
-        let result = self.store.update_user(&context, user, update).await;
-        Ok(self.settle(&context, result)?.user)
+        let updated = self
+            .act(&context, move |store, context| async move {
+                store.update_user(&context, user, update).await
+            })
+            .await?;
+        Ok(updated.user)
     }
 
     /// Sets a password without knowing the old one; ends all sessions.
@@ -114,19 +122,21 @@ impl Authority {
             keep: None,
             event: kind::PASSWORD_SET,
         };
-        let opened = self
-            .store
-            .set_password(&context, act)
-            .await
-            .map_err(|error| self.failed(&context, error))?;
-        self.settle_changes(&opened.changes);
+        self.act(&context, |store, context| async move {
+            store.set_password(&context, act).await
+        })
+        .await?;
         Ok(())
     }
 
     /// Deletes a user.
     pub async fn delete_user(&self, caller: &Caller, user: UserId) -> Result<User, AdminUserError> {
         let context = self.context(caller);
-        let result = self.store.delete_user(&context, user, None).await;
-        Ok(self.settle(&context, result)?.user)
+        let deleted = self
+            .act(&context, move |store, context| async move {
+                store.delete_user(&context, user, None).await
+            })
+            .await?;
+        Ok(deleted.user)
     }
 }

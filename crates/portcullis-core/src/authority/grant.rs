@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use super::{Authority, TryLater};
+use super::{Authority, Caller, TryLater};
 use crate::{
     access::{Principal, Scope},
     device::DeviceToken,
-    id::{DeviceId, TokenId},
-    session::{RefreshToken, StoredSession},
+    id::{DeviceId, SessionId, TokenId},
+    session::{NewSession, RefreshToken, StoredSession},
     store::StoreError,
     token::{AccessClaims, AccessToken},
     user::Standing,
@@ -26,6 +26,33 @@ pub struct TokenPair {
 }
 
 impl Authority {
+    /// A session that begins now.
+    pub(super) fn new_session(&self, caller: &Caller, narrowed: Option<Vec<Scope>>) -> NewSession {
+        let now = self.clock.now();
+        let id = SessionId::generate(now, &*self.rng);
+        NewSession {
+            id,
+            sealed_salt: self.session_keys.seal_salt(id, &*self.rng),
+            narrowed,
+            address: caller.address,
+            agent: caller.agent.clone(),
+            created_at: now,
+            idle_expires_at: now + self.config.sessions.idle,
+            expires_at: now + self.config.sessions.absolute,
+        }
+    }
+
+    /// The tokens of what an act opened.
+    pub(super) fn grant_opened(
+        &self,
+        standing: &Standing,
+        session: Option<&StoredSession>,
+    ) -> Result<TokenPair, TryLater> {
+        let session =
+            session.ok_or_else(|| TryLater::Unavailable("the store opened no session".to_owned()))?;
+        self.grant(standing, session)
+    }
+
     /// The tokens of a session.
     pub(super) fn grant(&self, standing: &Standing, session: &StoredSession) -> Result<TokenPair, TryLater> {
         let now = self.clock.now();

@@ -159,13 +159,16 @@ impl Authority {
             clear: vec![attempts],
             upgrade: found.password.zip(upgrade),
         };
-        let opened = self.store.open_session(&context, act).await.map_err(|error| {
-            match self.failed(&context, error) {
+        let (standing, session) = self
+            .act(&context, |store, context| async move {
+                store.open_session(&context, act).await
+            })
+            .await
+            .map_err(|error| match error {
                 OpenSessionError::Refused => LoginError::Invalid,
                 OpenSessionError::Store(error) => LoginError::TryLater(error.into()),
-            }
-        })?;
-        Ok(self.opened(&opened)?)
+            })?;
+        Ok(self.grant_opened(&standing, session.as_ref())?)
     }
 
     /// Notes a failed login for the audit log. Unknown identifiers appear as a keyed hash only: people type passwords

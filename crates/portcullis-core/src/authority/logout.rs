@@ -1,7 +1,8 @@
 use super::{Authority, Caller, RefreshError, TryLater};
 use crate::{
     access::Principal,
-    id::UserId,
+    audit::ActContext,
+    id::{SessionId, UserId},
     session::{EndReason, PresentedRefresh},
 };
 
@@ -9,16 +10,8 @@ impl Authority {
     /// Ends the caller's session.
     pub async fn logout(&self, caller: &Caller, principal: &Principal) -> Result<(), TryLater> {
         let context = self.context(caller);
-        let result = self
-            .store
-            .end_session(
-                &context,
-                principal.session,
-                Some(principal.user),
-                EndReason::Logout,
-            )
-            .await;
-        self.settle(&context, result)?;
+        self.end_one(&context, principal.session, principal.user, EndReason::Logout)
+            .await?;
         Ok(())
     }
 
@@ -42,11 +35,8 @@ impl Authority {
             return Err(RefreshError::Invalid);
         };
         let context = self.context_as(caller, session.user);
-        let result = self
-            .store
-            .end_session(&context, session.id, Some(session.user), EndReason::Logout)
-            .await;
-        self.settle(&context, result).map_err(TryLater::from)?;
+        self.end_one(&context, session.id, session.user, EndReason::Logout)
+            .await?;
         Ok(())
     }
 
@@ -64,7 +54,27 @@ impl Authority {
         reason: EndReason,
     ) -> Result<Option<u64>, TryLater> {
         let context = self.context(caller);
-        let result = self.store.end_all_sessions(&context, user, reason).await;
-        Ok(self.settle(&context, result)?)
+        let ended = self
+            .act(&context, move |store, context| async move {
+                store.end_all_sessions(&context, user, reason).await
+            })
+            .await?;
+        Ok(ended)
+    }
+
+    /// Ends one session of a user; false when there is none of that identifier.
+    pub(super) async fn end_one(
+        &self,
+        context: &ActContext,
+        session: SessionId,
+        owner: UserId,
+        reason: EndReason,
+    ) -> Result<bool, TryLater> {
+        let ended = self
+            .act(context, move |store, context| async move {
+                store.end_session(&context, session, Some(owner), reason).await
+            })
+            .await?;
+        Ok(ended)
     }
 }

@@ -4,10 +4,13 @@
 //! Each method is one use case, in a file named after it. The rules that all share:
 //!
 //! - a limit is counted before anything is looked up;
-//! - what an act voids enters the local revocation index before the act is answered (`Authority::settle`);
+//! - an act is carried out by `Authority::act`: to its end, whatever becomes of the request, and what it voids enters the
+//!   local revocation index before the act is answered;
 //! - when the outcome of a commit is unknown, what it would have voided is denied, and the answer is "try later".
 
 mod account;
+mod act;
+mod admin_audit;
 mod admin_keys;
 mod admin_roles;
 mod admin_users;
@@ -21,6 +24,7 @@ mod limits;
 mod login;
 mod logout;
 mod open;
+mod passwords;
 mod profiles;
 mod refresh;
 mod register;
@@ -46,17 +50,15 @@ pub use self::{
 };
 use self::{audit_sink::AuditSink, limits::Rules, open::KeyReload, profiles::Profiles};
 use crate::{
-    audit::{ActContext, Actor},
-    clock::{Clock, Timestamp},
+    clock::Clock,
     device::{DeviceKeys, UnknownIdentifiers},
-    id::{AuditId, UserId},
     key::Keys,
     limit::Limiter,
     password::pool::HashPool,
-    revocation::{Change, Follower, Index, retention},
-    rng::{self, Rng},
+    revocation::{Follower, Index, retention},
+    rng::Rng,
     session::SessionKeys,
-    store::{Store, StoreError, Written},
+    store::Store,
     token::{Signer, Verifier},
 };
 
@@ -130,101 +132,7 @@ impl Authority {
             .map_err(|stale| TryLater::Unavailable(stale.to_string()))?;
         Ok(self.store.ping().await?)
     }
-
-    /// Circumstances of an act of `caller` now.
-    fn context(&self, caller: &Caller) -> ActContext {
-        self.context_of(caller, caller.actor())
-    }
-
-    /// Circumstances of an act in which `caller` turned out to be `user`.
-    fn context_as(&self, caller: &Caller, user: UserId) -> ActContext {
-        self.context_of(caller, Actor::User(user))
-    }
-
-    fn context_of(&self, caller: &Caller, actor: Actor) -> ActContext {
-        let now = self.clock.now();
-        act_context(now, now + self.retention, caller, actor, &*self.rng)
-    }
-
-    /// Takes note of what an act voided; all acts go through here or through [`Authority::settle_changes`].
-    fn settle<T, E>(&self, context: &ActContext, result: Result<Written<T>, E>) -> Result<T, E>
-    where
-        E: UnknownOutcome,
-    {
-        match result {
-            Ok(written) => {
-                self.follower.applied(&written.changes);
-                Ok(written.value)
-            }
-            Err(error) => Err(self.failed(context, error)),
-        }
-    }
-
-    /// Takes note of changes before their act is answered.
-    fn settle_changes(&self, changes: &[Change]) {
-        self.follower.applied(changes);
-    }
-
-    /// Denies what an act may have voided when nobody knows whether it happened.
-    fn failed<E: UnknownOutcome>(&self, context: &ActContext, error: E) -> E {
-        if let Some(StoreError::OutcomeUnknown { denied, .. }) = error.store_error() {
-            self.index.deny(denied, context.deny_until);
-        }
-        if let Some(error) = error.store_error() {
-            tracing::warn!(error = %error, request_id = context.request_id, "store.failed");
-        }
-        error
-    }
 }
-
-pub(crate) fn act_context(
-    now: Timestamp,
-    deny_until: Timestamp,
-    caller: &Caller,
-    actor: Actor,
-    rng: &dyn Rng,
-) -> ActContext {
-    ActContext {
-        now,
-        deny_until,
-        audit_id: AuditId::generate(now, rng),
-        tag: i64::from_be_bytes(rng::bytes(rng)),
-        actor,
-        address: caller.address,
-        request_id: caller.request_id.clone(),
-    }
-}
-
-/// An error behind which a failed store can stand.
-trait UnknownOutcome {
-    fn store_error(&self) -> Option<&StoreError>;
-}
-
-impl UnknownOutcome for StoreError {
-    fn store_error(&self) -> Option<&StoreError> {
-        Some(self)
-    }
-}
-
-macro_rules! unknown_outcome {
-    ($($error:ty),*) => {$(
-        impl UnknownOutcome for $error {
-            fn store_error(&self) -> Option<&StoreError> {
-                match self {
-                    Self::Store(error) => Some(error),
-                    _ => None,
-                }
-            }
-        }
-    )*};
-}
-
-unknown_outcome!(
-    crate::store::UserActError,
-    crate::store::RoleActError,
-    crate::key::KeyError,
-    crate::store::OpenSessionError
-);
 
 /// How long a change is kept: nothing that it voids can be valid for longer.
 fn change_retention(config: &AuthorityConfig, longest: std::time::Duration) -> std::time::Duration {

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    Authority, AuthorityConfig, Caller, act_context, audit_sink::AuditSink, change_retention,
+    Authority, AuthorityConfig, Caller, act::act_context, audit_sink::AuditSink, change_retention,
     profiles::Profiles,
 };
 use crate::{

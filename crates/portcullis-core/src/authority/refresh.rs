@@ -17,25 +17,26 @@ impl Authority {
             Some(presented.session.uuid().as_bytes()),
         )?;
         let session = presented.session;
-        let act = RefreshAct {
-            context: self.context(caller),
-            presented,
-            rules: self.config.sessions,
-            keys: self.session_keys.clone(),
-        };
+        let (rules, keys) = (self.config.sessions, self.session_keys.clone());
         let outcome = self
-            .store
-            .refresh(&act)
+            .act(&self.context(caller), move |store, context| async move {
+                let act = RefreshAct {
+                    context,
+                    presented,
+                    rules,
+                    keys,
+                };
+                store.refresh(&act).await
+            })
             .await
-            .map_err(|error| TryLater::from(self.failed(&act.context, error)))?;
+            .map_err(TryLater::from)?;
         match outcome {
             RefreshOutcome::Granted { session, standing } => Ok(self.grant(&standing, &session)?),
             RefreshOutcome::Refused(refusal) => {
                 tracing::info!(%session, reason = %refusal, request_id = caller.request_id, "refresh.refused");
                 Err(RefreshError::Invalid)
             }
-            RefreshOutcome::Ended { reason, changes } => {
-                self.settle_changes(&changes);
+            RefreshOutcome::Ended { reason, .. } => {
                 tracing::warn!(
                     %session,
                     reason = reason.as_str(),

@@ -1,12 +1,8 @@
 use super::{Authority, Caller, RegisterError, TokenPair, TryLater};
 use crate::{
     audit::kind,
-    id::{SessionId, UserId},
-    password::{
-        About, Password, PasswordRefusal, StoredHash,
-        pool::{Busy, HashError, JobClass},
-    },
-    session::NewSession,
+    id::UserId,
+    password::{Password, pool::JobClass},
     store::{NewUser, UserActError},
     user::{DisplayName, Email, User, UserStatus},
 };
@@ -78,77 +74,16 @@ impl Authority {
             session: Some(self.new_session(caller, None)),
             event: kind::USER_REGISTERED,
         };
-        let opened = self.store.create_user(&context, user).await.map_err(|error| {
-            match self.failed(&context, error) {
+        let (standing, session) = self
+            .act(&context, |store, context| async move {
+                store.create_user(&context, user).await
+            })
+            .await
+            .map_err(|error| match error {
                 UserActError::EmailTaken => RegisterError::EmailTaken,
                 other => RegisterError::TryLater(TryLater::Unavailable(other.to_string())),
-            }
-        })?;
-        let pair = self.opened(&opened)?;
-        Ok((opened.standing.user, pair))
-    }
-
-    pub(super) fn check_password(
-        &self,
-        password: &Password,
-        email: &Email,
-        name: &DisplayName,
-    ) -> Result<(), PasswordRefusal> {
-        for warning in self.config.password.check(password, About { email, name })? {
-            tracing::warn!(%warning, "password.weak");
-        }
-        Ok(())
-    }
-
-    /// Hashes on the pool.
-    pub(super) async fn hash(&self, class: JobClass, password: Password) -> Result<StoredHash, TryLater> {
-        let permit = self.pool.admit(class).map_err(TryLater::from)?;
-        permit.hash(password).await.map_err(TryLater::from)
-    }
-
-    pub(super) fn new_session(
-        &self,
-        caller: &Caller,
-        narrowed: Option<Vec<crate::access::Scope>>,
-    ) -> NewSession {
-        let now = self.clock.now();
-        let id = SessionId::generate(now, &*self.rng);
-        NewSession {
-            id,
-            sealed_salt: self.session_keys.seal_salt(id, &*self.rng),
-            narrowed,
-            address: caller.address,
-            agent: caller.agent.clone(),
-            created_at: now,
-            idle_expires_at: now + self.config.sessions.idle,
-            expires_at: now + self.config.sessions.absolute,
-        }
-    }
-
-    /// The tokens of what was opened, once its changes are known.
-    pub(super) fn opened(&self, opened: &crate::store::Opened) -> Result<TokenPair, TryLater> {
-        self.settle_changes(&opened.changes);
-        let session = opened
-            .session
-            .as_ref()
-            .ok_or_else(|| TryLater::Unavailable("the store opened no session".to_owned()))?;
-        self.grant(&opened.standing, session)
-    }
-}
-
-impl From<Busy> for TryLater {
-    fn from(busy: Busy) -> Self {
-        Self::Busy {
-            retry_after: busy.retry_after,
-        }
-    }
-}
-
-impl From<HashError> for TryLater {
-    fn from(error: HashError) -> Self {
-        match error {
-            HashError::Busy(busy) => busy.into(),
-            HashError::Failed | HashError::Stopped => Self::Unavailable(error.to_string()),
-        }
+            })?;
+        let pair = self.grant_opened(&standing, session.as_ref())?;
+        Ok((standing.user, pair))
     }
 }

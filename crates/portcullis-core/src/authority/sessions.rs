@@ -19,10 +19,7 @@ impl Authority {
         session: SessionId,
     ) -> Result<bool, TryLater> {
         let context = self.context(caller);
-        let result = self
-            .store
-            .end_session(&context, session, Some(principal.user), EndReason::Ended)
-            .await;
-        Ok(self.settle(&context, result)?)
+        self.end_one(&context, session, principal.user, EndReason::Ended)
+            .await
     }
 }

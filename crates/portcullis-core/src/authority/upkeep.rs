@@ -1,4 +1,4 @@
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use super::{Authority, Caller, TryLater};
 use crate::{clock::Timestamp, store::Purged};
@@ -91,10 +91,13 @@ impl Authority {
             .purge(now, self.config.audit_retention.map(|keep| now - keep))
             .await?;
         let context = self.context(&Caller::system());
-        match self.keys.prune(&context).await {
-            Ok(written) => self.settle_changes(&written.changes),
+        let keys = Arc::clone(&self.keys);
+        let pruned = self
+            .act(&context, |_, context| async move { keys.prune(&context).await })
+            .await;
+        if let Err(error) = pruned {
             // Shared secrets have nothing to prune; a contended key set is pruned tomorrow.
-            Err(error) => tracing::debug!(%error, "keys.not_pruned"),
+            tracing::debug!(%error, "keys.not_pruned");
         }
         tracing::info!(
             sessions = purged.sessions,
