@@ -1,12 +1,17 @@
 //! The macros of `portcullis`. Use them through that crate, where each is documented with what it makes.
 
+mod caller;
+mod decorator;
 mod permission;
+mod provider;
 mod roles;
 mod routes;
 mod scopes;
 
 use proc_macro::TokenStream;
-use syn::parse_macro_input;
+use syn::{DeriveInput, parse_macro_input};
+
+use self::decorator::Decorator;
 
 /// Declares scopes: a type for each, with its name on the wire and its description.
 ///
@@ -50,4 +55,81 @@ pub fn roles(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn routes(input: TokenStream) -> TokenStream {
     parse_macro_input!(input as routes::Handlers).expand().into()
+}
+
+/// Writes `portcullis::access::Caller` for a struct with a field `id`, and with `role` or `roles`, and `scopes`, where it
+/// has them. A field of another name is marked: `#[caller(id)]`.
+///
+/// ```ignore
+/// #[derive(Clone, portcullis::Caller)]
+/// struct User { #[caller(id)] email: String, role: Role }
+/// ```
+#[proc_macro_derive(Caller, attributes(caller))]
+pub fn caller(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    caller::CallerFields::of(&input)
+        .map_or_else(syn::Error::into_compile_error, |fields| fields.expand())
+        .into()
+}
+
+fn decorate(decorator: Decorator, arguments: TokenStream, item: TokenStream) -> TokenStream {
+    decorator
+        .expand(arguments.into(), item.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Whoever is logged in may call the handler. Its first argument is the user.
+///
+/// ```ignore
+/// #[authenticated]
+/// async fn me(user: User) -> Json<User> { Json(user) }
+/// ```
+#[proc_macro_attribute]
+pub fn authenticated(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    decorate(Decorator::Authenticated, arguments, item)
+}
+
+/// The same as `#[requires(Admin)]`: `Admin` is whatever role or scope of that name is in scope.
+///
+/// ```ignore
+/// #[admin]
+/// async fn delete_user(_: User, Path(id): Path<i64>) -> StatusCode { .. }
+/// ```
+#[proc_macro_attribute]
+pub fn admin(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    decorate(Decorator::Admin, arguments, item)
+}
+
+/// Who has the role or scope may call the handler. Its first argument is the user. Stacked decorators are alternatives:
+/// any of them suffices. `#[requires(all(Editor, Reviewer))]` demands both.
+///
+/// ```ignore
+/// #[requires(Editor)]
+/// #[requires(Publisher)]
+/// async fn create(user: User, Json(article): Json<NewArticle>) -> StatusCode { .. }
+/// ```
+#[proc_macro_attribute]
+pub fn requires(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    decorate(Decorator::Requires, arguments, item)
+}
+
+/// Makes a provider of an async function, for `Gate::new`. There is one per type of user.
+///
+/// ```ignore
+/// #[auth_provider]
+/// async fn current_user(headers: &HeaderMap, State(db): State<Db>) -> Result<User, AuthError> { .. }
+///
+/// let app = Gate::new(current_user).route("/me", get(me)).with_state(db).into_router()?;
+/// ```
+#[proc_macro_attribute]
+pub fn auth_provider(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    if !arguments.is_empty() {
+        return syn::Error::new(proc_macro2::Span::call_site(), "`#[auth_provider]` takes nothing")
+            .into_compile_error()
+            .into();
+    }
+    provider::Provider::parse(item.into())
+        .map_or_else(syn::Error::into_compile_error, provider::Provider::expand)
+        .into()
 }

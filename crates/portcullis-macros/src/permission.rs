@@ -1,5 +1,5 @@
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Visibility};
 
 /// One role or scope, as both macros declare them.
@@ -22,6 +22,7 @@ impl Declared<'_> {
             wire,
             description,
         } = self;
+        let asks = format_ident!("Of{kind}s");
         let kind = Ident::new(kind, name.span());
         let doc = if attributes.iter().any(|a| a.path().is_ident("doc")) {
             None
@@ -40,20 +41,21 @@ impl Declared<'_> {
             #visibility struct #name;
 
             impl ::portcullis::access::Permission for #name {
+                type Asks = ::portcullis::access::#asks;
+
                 fn requirement() -> ::portcullis::access::Requirement {
                     ::portcullis::access::Requirement::#kind(#wire)
                 }
 
                 fn names() -> ::std::vec::Vec<::portcullis::access::Named> {
-                    ::std::vec![::portcullis::access::Named {
-                        kind: ::portcullis::access::PermissionKind::#kind,
-                        name: #wire,
-                        description: #description,
-                    }]
+                    ::std::vec![::portcullis::access::Named::of::<Self>()]
                 }
             }
 
+            impl<__State> ::portcullis::access::DecidedWith<__State> for #name {}
+
             impl ::portcullis::access::NamedPermission for #name {
+                const KIND: ::portcullis::access::PermissionKind = ::portcullis::access::PermissionKind::#kind;
                 const NAME: &'static str = #wire;
                 const DESCRIPTION: &'static str = #description;
             }

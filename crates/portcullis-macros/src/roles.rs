@@ -216,6 +216,16 @@ impl Roles {
                 }
             }
 
+            impl ::portcullis::access::HeldRoles for #name {
+                fn holds(&self, name: &str) -> bool {
+                    self.as_str() == name || self.implies().iter().any(|role| role.as_str() == name)
+                }
+
+                fn role_names(&self) -> ::std::vec::Vec<::std::string::String> {
+                    ::std::vec![::std::string::String::from(self.as_str())]
+                }
+            }
+
             impl ::core::fmt::Display for #name {
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                     f.pad(self.as_str())

@@ -20,7 +20,13 @@ pub mod provider;
 pub mod routing;
 
 pub use portcullis_core as core;
-pub use portcullis_macros::{roles, routes, scopes};
+pub use portcullis_macros::{Caller, admin, auth_provider, authenticated, requires, roles, routes, scopes};
+
+pub use self::{
+    access::{AllOf, Allow, AnyOf, CurrentUser, Policy, Public},
+    gate::{Gate, Routes},
+    problem::Problem,
+};
 
 /// What the book shows of this crate compiles and runs.
 #[cfg(doctest)]

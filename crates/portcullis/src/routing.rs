@@ -18,7 +18,7 @@ use http::Method;
 
 use crate::{
     access::{Caller, StatesAccess},
-    gate::Route,
+    gate::{Route, any_method},
 };
 
 /// The handlers of one path, by method.
@@ -43,10 +43,20 @@ where
     pub fn on<H, T>(mut self, method: Method, handler: H) -> Self
     where
         H: Handler<T, S>,
-        T: StatesAccess<U> + 'static,
+        T: StatesAccess<S, U> + 'static,
     {
         self.routes.push(Route::new(method, handler, Location::caller()));
         self
+    }
+
+    /// A handler for all methods that have none.
+    #[track_caller]
+    pub fn any<H, T>(self, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: StatesAccess<S, U> + 'static,
+    {
+        self.on(any_method(), handler)
     }
 
     /// Leaves these routes out of the OpenAPI document: for pages and files. They stay in the access table.
@@ -76,6 +86,18 @@ impl<S, U> IntoMethodRoute<S, U> for MethodRoute<S, U> {
     }
 }
 
+/// A handler for all methods.
+#[track_caller]
+pub fn any<H, T, S, U>(handler: H) -> MethodRoute<S, U>
+where
+    H: Handler<T, S>,
+    T: StatesAccess<S, U> + 'static,
+    S: Clone + Send + Sync + 'static,
+    U: Caller + Clone + Send + Sync + 'static,
+{
+    MethodRoute { routes: Vec::new() }.on(any_method(), handler)
+}
+
 macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident = $method:ident;)*) => {
         $(
@@ -84,7 +106,7 @@ macro_rules! methods {
             pub fn $name<H, T, S, U>(handler: H) -> MethodRoute<S, U>
             where
                 H: Handler<T, S>,
-                T: StatesAccess<U> + 'static,
+                T: StatesAccess<S, U> + 'static,
                 S: Clone + Send + Sync + 'static,
                 U: Caller + Clone + Send + Sync + 'static,
             {
@@ -103,7 +125,7 @@ macro_rules! methods {
                 pub fn $name<H, T>(self, handler: H) -> Self
                 where
                     H: Handler<T, S>,
-                    T: StatesAccess<U> + 'static,
+                    T: StatesAccess<S, U> + 'static,
                 {
                     self.on(Method::$method, handler)
                 }

@@ -9,5 +9,5 @@ pub use self::{
     graph::{GraphError, Role, RoleGraph},
     name::{AccessNameError, RoleName, Scope},
     principal::{Holder, Principal},
-    requirement::{Denial, Requirement},
+    requirement::{Decision, Denial, PolicyId, Requirement},
 };

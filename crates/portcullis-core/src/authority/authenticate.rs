@@ -1,27 +1,83 @@
-use std::{future::Future, sync::Arc};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use super::{AuthenticateError, Authority};
 use crate::{revocation::Stale, token::VerifiedToken};
 
+/// How often what outlives a request looks whether its token still lives and this node still hears of changes. Between
+/// two looks a revocation is noticed at once, by the index itself.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Why a token that was good is no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It expired.
+    Expired,
+    /// It was revoked: logged out, disabled, a new password, new roles, ..
+    Revoked,
+    /// This node no longer hears of revocations, so it cannot tell.
+    Unknown,
+}
+
 impl Authority {
     /// Who presents this access token. Costs no database query (design section 5).
+    ///
+    /// # Errors
+    /// When the token is not good, or that cannot be told.
     pub async fn authenticate(&self, token: &str) -> Result<Arc<VerifiedToken>, AuthenticateError> {
         let verified = self.verifier.verify(token, self.clock.now())?;
         self.follower
             .ensure_fresh()
             .await
             .map_err(|Stale { .. }| AuthenticateError::Stale)?;
+        self.check(verified)
+    }
+
+    /// The same without waiting: `None` where the index must be read first.
+    ///
+    /// # Errors
+    /// When the token is not good.
+    pub fn authenticate_now(&self, token: &str) -> Option<Result<Arc<VerifiedToken>, AuthenticateError>> {
+        // Asked before the signature is checked, so that this is not done twice.
+        if !self.follower.is_fresh() {
+            return None;
+        }
+        Some(
+            self.verifier
+                .verify(token, self.clock.now())
+                .map_err(AuthenticateError::from)
+                .and_then(|verified| self.check(verified)),
+        )
+    }
+
+    fn check(&self, verified: Arc<VerifiedToken>) -> Result<Arc<VerifiedToken>, AuthenticateError> {
         self.index
             .check(&verified.principal, &verified.kid)
             .map_err(|_revoked| AuthenticateError::Revoked)?;
         Ok(verified)
     }
 
-    /// Resolves when the token is revoked; its expiry is the caller's to watch.
-    pub fn revoked(&self, verified: Arc<VerifiedToken>) -> impl Future<Output = ()> + Send + use<> {
-        let index = self.index.clone();
+    /// Resolves when the token is good no longer, for what outlives one request: web sockets, event streams.
+    pub fn ended(
+        self: &Arc<Self>,
+        verified: Arc<VerifiedToken>,
+    ) -> impl Future<Output = Ended> + Send + use<> {
+        let authority = Arc::clone(self);
         async move {
-            index.revoked(&verified.principal, &verified.kid).await;
+            let mut revoked = pin!(authority.index.revoked(&verified.principal, &verified.kid));
+            loop {
+                let left = verified.expires_at.since(authority.clock.now());
+                if left.is_zero() {
+                    return Ended::Expired;
+                }
+                if authority.follower.ensure_fresh().await.is_err() {
+                    return Ended::Unknown;
+                }
+                tokio::select! {
+                    biased;
+                    _ = &mut revoked => return Ended::Revoked,
+                    () = tokio::time::sleep(LOOK.min(left)) => {}
+                }
+            }
         }
     }
 }

@@ -36,6 +36,7 @@ use std::sync::Arc;
 pub use self::{
     account::ProfileChange,
     admin_users::{AdminNewUser, AdminUserChange},
+    authenticate::Ended,
     caller::Caller,
     config::AuthorityConfig,
     errors::{

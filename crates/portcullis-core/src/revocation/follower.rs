@@ -167,7 +167,9 @@ impl<F: Feed + ?Sized> Follower<F> {
         }
     }
 
-    fn holds_lease(&self) -> bool {
+    /// Whether the index may be believed without a read: [`Follower::ensure_fresh`] would not wait.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
         self.staleness() < self.config.lease
     }
 
@@ -177,7 +179,7 @@ impl<F: Feed + ?Sized> Follower<F> {
     /// # Errors
     /// When that read fails or takes longer than [`FollowerConfig::wait`].
     pub async fn ensure_fresh(&self) -> Result<(), Stale> {
-        if self.holds_lease() {
+        if self.is_fresh() {
             return Ok(());
         }
         timeout(self.config.wait, self.until_read())
@@ -188,7 +190,7 @@ impl<F: Feed + ?Sized> Follower<F> {
     async fn until_read(&self) -> Result<(), Stale> {
         let mut finished = self.finished.subscribe();
         loop {
-            if self.holds_lease() {
+            if self.is_fresh() {
                 return Ok(());
             }
             self.wake.notify_one();

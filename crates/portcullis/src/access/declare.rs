@@ -1,6 +1,6 @@
 use std::{fmt, marker::PhantomData};
 
-use super::{Named, Requirement};
+use super::{Checks, Named, Requirement};
 
 /// Whether a route looks at credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,13 +69,26 @@ impl fmt::Display for Access {
 #[diagnostic::on_unimplemented(
     message = "the first argument of this handler does not say who may call it",
     label = "does not state access",
-    note = "`{Self}` comes first: put `_: Public`, `user: CurrentUser`, `user: Option<CurrentUser>` or `user: Allow<..>` before it"
+    note = "`{Self}` comes first: put `_: Public`, `user: CurrentUser`, `user: Option<CurrentUser>` or `user: Allow<..>` before it, or write `#[authenticated]` or `#[requires(..)]` above the handler if it begins with your own user type"
 )]
 pub trait DeclaresAccess: 'static {
     /// [`AnyUser`], or [`Exactly`] the type of user that it hands over.
     type User;
     /// What it says.
     fn access() -> Access;
+}
+
+/// What of an access only the application can decide, with the state `S` of its router.
+#[diagnostic::on_unimplemented(
+    message = "the first argument of this handler does not say who may call it",
+    label = "does not state access",
+    note = "`{Self}` comes first: put `_: Public`, `user: CurrentUser`, `user: Option<CurrentUser>` or `user: Allow<..>` before it, or write `#[authenticated]` or `#[requires(..)]` above the handler if it begins with your own user type"
+)]
+pub trait EnforcedWith<S>: DeclaresAccess {
+    /// What is to be asked.
+    fn checks() -> Checks<S> {
+        Checks::default()
+    }
 }
 
 /// Served whatever the provider's user type is.
@@ -103,16 +116,16 @@ impl<U> ServedBy<U> for Exactly<U> {}
     label = "no argument states access",
     note = "its first argument must be `_: Public`, `user: CurrentUser`, `user: Option<CurrentUser>` or `user: Allow<..>`"
 )]
-pub trait StatesAccess<U> {
+pub trait StatesAccess<S, U> {
     /// The first argument.
-    type First: DeclaresAccess;
+    type First: EnforcedWith<S>;
 }
 
 macro_rules! handler_arguments {
     ($([$($rest:ident)*])*) => {$(
-        impl<U, Marker, First, $($rest,)*> StatesAccess<U> for (Marker, First, $($rest,)*)
+        impl<S, U, Marker, First, $($rest,)*> StatesAccess<S, U> for (Marker, First, $($rest,)*)
         where
-            First: DeclaresAccess<User: ServedBy<U>>,
+            First: EnforcedWith<S, User: ServedBy<U>>,
         {
             type First = First;
         }

@@ -4,7 +4,8 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::{StatusCode, request::Parts};
 
 use super::{
-    Access, AnyUser, Caller, Credentials, DeclaresAccess, Exactly, LocalUser, Permission, Requirement,
+    Access, Answers, AnyUser, Caller, Checks, Credentials, DecidedWith, DeclaresAccess, EnforcedWith,
+    Exactly, LocalUser, Permission, Requirement,
 };
 use crate::problem::Problem;
 
@@ -28,7 +29,7 @@ impl<U: Clone + Send + Sync + 'static> Admitted<U> {
 
 /// A handler that asks for what nobody has checked gets no request. The gate makes this impossible for a first
 /// argument; it remains possible for a later one, and for axum's own router.
-fn misplaced<T>(why: &'static str) -> Problem {
+pub(super) fn misplaced<T: ?Sized>(why: &'static str) -> Problem {
     tracing::error!(
         argument = std::any::type_name::<T>(),
         why,
@@ -49,6 +50,8 @@ impl DeclaresAccess for Public {
         Access::public()
     }
 }
+
+impl<S> EnforcedWith<S> for Public {}
 
 impl<S: Send + Sync> FromRequestParts<S> for Public {
     type Rejection = Infallible;
@@ -94,6 +97,9 @@ impl<U: 'static> DeclaresAccess for Option<CurrentUser<U>> {
     }
 }
 
+impl<S, U: 'static> EnforcedWith<S> for CurrentUser<U> {}
+impl<S, U: 'static> EnforcedWith<S> for Option<CurrentUser<U>> {}
+
 impl<U, S> FromRequestParts<S> for CurrentUser<U>
 where
     U: Clone + Send + Sync + 'static,
@@ -121,11 +127,11 @@ where
     }
 }
 
-/// Who calls, and has `P`: a role, a scope, [`super::AnyOf`] or [`super::AllOf`] of them.
+/// Who calls, and has `P`: a role, a scope, a [`super::Policy`], [`super::AnyOf`] or [`super::AllOf`] of them.
 #[derive(Debug)]
-pub struct Allow<P: Permission, U = LocalUser>(pub U, PhantomData<fn() -> P>);
+pub struct Allow<P: Permission, U: Answers<P::Asks> = LocalUser>(pub U, PhantomData<fn() -> P>);
 
-impl<P: Permission, U> Deref for Allow<P, U> {
+impl<P: Permission, U: Answers<P::Asks>> Deref for Allow<P, U> {
     type Target = U;
 
     fn deref(&self) -> &U {
@@ -133,7 +139,7 @@ impl<P: Permission, U> Deref for Allow<P, U> {
     }
 }
 
-impl<P: Permission, U: Caller + 'static> DeclaresAccess for Allow<P, U> {
+impl<P: Permission, U: Answers<P::Asks> + Caller + 'static> DeclaresAccess for Allow<P, U> {
     type User = Exactly<U>;
 
     fn access() -> Access {
@@ -145,10 +151,22 @@ impl<P: Permission, U: Caller + 'static> DeclaresAccess for Allow<P, U> {
     }
 }
 
+impl<S, P, U> EnforcedWith<S> for Allow<P, U>
+where
+    P: Permission + DecidedWith<S>,
+    U: Answers<P::Asks> + Caller + 'static,
+{
+    fn checks() -> Checks<S> {
+        let mut checks = Checks::default();
+        P::checks(&mut checks);
+        checks
+    }
+}
+
 impl<P, U, S> FromRequestParts<S> for Allow<P, U>
 where
     P: Permission,
-    U: Caller + Clone + Send + Sync + 'static,
+    U: Answers<P::Asks> + Caller + Clone + Send + Sync + 'static,
     S: Send + Sync,
 {
     type Rejection = Problem;

@@ -5,7 +5,7 @@
 //! | [`Public`] | anyone; credentials are not looked at |
 //! | `Option<`[`CurrentUser`]`>` | anyone; credentials that came must be good |
 //! | [`CurrentUser`] | who is logged in |
-//! | [`Allow`]`<P>` | who is logged in and has the role or scope `P`, or any of, or all of several |
+//! | [`Allow`]`<P>` | who is logged in and has the role or scope `P`, or any of, or all of several; or whom a [`Policy`] lets pass |
 //!
 //! ```
 //! use portcullis::access::{Allow, AnyOf, CurrentUser, Public};
@@ -27,16 +27,28 @@
 mod caller;
 mod declare;
 mod extract;
+mod held;
+mod local;
 mod permission;
+mod policy;
 
-pub use portcullis_core::access::{Denial, Holder, Principal, Requirement, RoleName, Scope};
+pub use portcullis_core::{
+    access::{Denial, Holder, PolicyId, Principal, Requirement, RoleName, Scope},
+    authority::Ended,
+};
 
 pub(crate) use self::extract::Admitted;
 pub use self::{
-    caller::{Caller, LocalUser},
-    declare::{Access, AnyUser, Credentials, DeclaresAccess, Exactly, ServedBy, StatesAccess},
+    caller::{Caller, HasRoles, HasScopes},
+    declare::{Access, AnyUser, Credentials, DeclaresAccess, EnforcedWith, Exactly, ServedBy, StatesAccess},
     extract::{Allow, CurrentUser, Public},
-    permission::{AllOf, AnyOf, Named, NamedPermission, Permission, PermissionKind},
+    held::{HeldRoles, HeldScopes},
+    local::LocalUser,
+    permission::{
+        AllOf, Answers, AnyOf, DecidedWith, Named, NamedPermission, OfRoles, OfScopes, OfUser, Permission,
+        PermissionKind,
+    },
+    policy::{Checks, Holds, Policy, PolicyRequest},
 };
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ByCaller {
             .get::<Admitted<LocalUser>>()
             .and_then(|admitted| admitted.user.as_ref())
         {
-            caller.identify(Actor::User(verified.principal.user));
+            caller.identify(Actor::User(verified.user));
         }
         Ok(Self(caller))
     }

@@ -1,49 +1,124 @@
-use std::{any::TypeId, pin::Pin, sync::Arc};
+use std::{
+    any::TypeId,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
 
 use axum::{
     extract::Request,
     handler::Handler,
     response::{IntoResponse, Response},
 };
-use http::request::Parts;
+use futures_util::future::BoxFuture;
+use http::{HeaderValue, StatusCode, header, request::Parts};
+use portcullis_core::access::Decision;
 
 use crate::{
-    access::{Access, Admitted, Caller, Credentials},
+    access::{Access, Admitted, Caller, Checks, Credentials, PolicyRequest},
     problem::{Challenge, Lacking, Problem},
-    provider::{AnyProvider, AuthError},
+    provider::{AnyProvider, AuthError, offers_bearer},
 };
 
+/// A handler without its type.
+pub(super) type Run<S> = dyn Fn(Request, S) -> BoxFuture<'static, Response> + Send + Sync;
+
 /// What stands before one route.
-pub(super) struct Guard<U> {
+pub(super) struct Guard<S, U> {
     pub(super) access: Access,
     pub(super) by: TypeId,
+    pub(super) checks: Checks<S>,
     pub(super) path: Arc<str>,
-    pub(super) provider: Arc<dyn AnyProvider<U>>,
+    pub(super) provider: Arc<dyn AnyProvider<S, U>>,
     pub(super) realm: Arc<str>,
 }
 
-/// The route that answered, for the access log: left in the extensions of the answer.
-#[derive(Clone, Debug)]
-pub(crate) struct MatchedRoute(pub(crate) Arc<str>);
+/// Where a guard notes the route that answers, for whoever put it into the request: the access log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MatchedRoute(Arc<OnceLock<Arc<str>>>);
 
-impl<U: Caller + Clone + Send + Sync + 'static> Guard<U> {
-    /// Decides, before anything of the body is read.
-    async fn admit(&self, parts: &mut Parts) -> Result<(), Problem> {
-        if self.access.credentials == Credentials::Ignored {
-            return Ok(());
+impl MatchedRoute {
+    /// The path of the route, with its parameters in braces.
+    pub(crate) fn path(&self) -> Option<&str> {
+        self.0.get().map(|path| &**path)
+    }
+}
+
+impl<S, U> Guard<S, U>
+where
+    S: Clone + Send + Sync + 'static,
+    U: Caller + Clone + Send + Sync + 'static,
+{
+    fn note(&self, parts: &Parts) {
+        if let Some(matched) = parts.extensions.get::<MatchedRoute>() {
+            // The outermost gate has the whole path and notes it first.
+            let _ = matched.0.set(Arc::clone(&self.path));
         }
-        let user = match self.provider.authenticate(parts).await {
-            Ok(user) => Some(user),
-            Err(AuthError::Missing) if self.access.credentials == Credentials::Optional => None,
-            Err(error) => return Err(self.refused(&error, parts)),
+    }
+
+    /// Decides without waiting, where that is possible: with a token that is known, and no policy to ask.
+    fn admit_now(&self, parts: &mut Parts, state: &S) -> Option<Result<(), Problem>> {
+        if self.access.credentials == Credentials::Ignored {
+            return Some(Ok(()));
+        }
+        let user = match self.identified(self.provider.identify_now(parts, state)?, parts) {
+            Ok(user) => user,
+            Err(problem) => return Some(Err(problem)),
         };
+        if let Some(user) = &user {
+            match self.access.requirement.decide(user, |_| None) {
+                Decision::Met => {}
+                Decision::Unmet => return Some(Err(self.denied(user, parts))),
+                Decision::Ask(_) => return None,
+            }
+        }
+        self.let_in(user, parts);
+        Some(Ok(()))
+    }
+
+    /// Decides, before anything of the body is read.
+    async fn admit(&self, parts: &mut Parts, state: &S) -> Result<(), Problem> {
+        let identity = self.provider.identify(parts, state).await;
+        let user = self.identified(identity, parts)?;
         if let Some(user) = &user
-            && !self.access.requirement.met_by(user)
+            && !self.meets(user, parts, state).await?
         {
             return Err(self.denied(user, parts));
         }
-        parts.extensions.insert(Admitted { user, by: self.by });
+        self.let_in(user, parts);
         Ok(())
+    }
+
+    fn identified(&self, identity: Result<U, AuthError>, parts: &Parts) -> Result<Option<U>, Problem> {
+        match identity {
+            Ok(user) => Ok(Some(user)),
+            Err(AuthError::Missing) if self.access.credentials == Credentials::Optional => Ok(None),
+            Err(error) => Err(self.refused(&error, parts)),
+        }
+    }
+
+    async fn meets(&self, user: &U, parts: &Parts, state: &S) -> Result<bool, Problem> {
+        let mut answers = Vec::new();
+        let mut request = None;
+        loop {
+            let answer = |id| {
+                answers
+                    .iter()
+                    .find(|(known, _)| *known == id)
+                    .map(|(_, yes)| *yes)
+            };
+            let open = match self.access.requirement.decide(user, answer) {
+                Decision::Met => return Ok(true),
+                Decision::Unmet => return Ok(false),
+                Decision::Ask(policy) => policy,
+            };
+            let request = request.get_or_insert_with(|| PolicyRequest::new(parts.clone()));
+            answers.push((open, self.checks.ask(open, request, state, user).await?));
+        }
+    }
+
+    fn let_in(&self, user: Option<U>, parts: &mut Parts) {
+        parts.extensions.insert(Admitted { user, by: self.by });
     }
 
     fn refused(&self, error: &AuthError, parts: &Parts) -> Problem {
@@ -68,21 +143,22 @@ impl<U: Caller + Clone + Send + Sync + 'static> Guard<U> {
         let lacking = Lacking {
             requirement: &self.access.requirement,
             roles: &roles,
+            single_role: user.single_role(),
         };
         Problem::insufficient(&self.realm, lacking)
     }
 }
 
 /// A handler behind its guard.
-pub(super) struct Guarded<H, U> {
-    pub(super) handler: H,
-    pub(super) guard: Arc<Guard<U>>,
+pub(super) struct Guarded<S, U> {
+    pub(super) run: Arc<Run<S>>,
+    pub(super) guard: Arc<Guard<S, U>>,
 }
 
-impl<H: Clone, U> Clone for Guarded<H, U> {
+impl<S, U> Clone for Guarded<S, U> {
     fn clone(&self) -> Self {
         Self {
-            handler: self.handler.clone(),
+            run: Arc::clone(&self.run),
             guard: Arc::clone(&self.guard),
         }
     }
@@ -91,25 +167,76 @@ impl<H: Clone, U> Clone for Guarded<H, U> {
 /// Keeps the types of guarded handlers apart from those of axum's.
 pub(super) enum Marker {}
 
-impl<H, T, S, U> Handler<(Marker, T), S> for Guarded<H, U>
+impl<S, U> Handler<Marker, S> for Guarded<S, U>
 where
-    H: Handler<T, S>,
-    S: Send + 'static,
+    S: Clone + Send + Sync + 'static,
     U: Caller + Clone + Send + Sync + 'static,
 {
-    type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
+    type Future = Admission;
 
-    fn call(self, request: Request, state: S) -> Self::Future {
-        Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
-            let mut response = match self.guard.admit(&mut parts).await {
-                Ok(()) => self.handler.call(Request::from_parts(parts, body), state).await,
-                Err(problem) => problem.into_response(),
-            };
-            response
-                .extensions_mut()
-                .insert(MatchedRoute(Arc::clone(&self.guard.path)));
-            response
-        })
+    fn call(self, request: Request, state: S) -> Admission {
+        let (mut parts, body) = request.into_parts();
+        self.guard.note(&parts);
+        let echo = offers_bearer(&parts);
+        match self.guard.admit_now(&mut parts, &state) {
+            Some(Ok(())) => Admission::running((self.run)(Request::from_parts(parts, body), state), echo),
+            Some(Err(problem)) => Admission(Step::Answered(Some(problem.into_response()))),
+            None => Admission::running(
+                Box::pin(async move {
+                    match self.guard.admit(&mut parts, &state).await {
+                        Ok(()) => (self.run)(Request::from_parts(parts, body), state).await,
+                        Err(problem) => problem.into_response(),
+                    }
+                }),
+                echo,
+            ),
+        }
+    }
+}
+
+/// A guarded call under way. Adds no allocation to the handler's own future where the guard need not wait.
+pub(super) struct Admission(Step);
+
+enum Step {
+    Answered(Option<Response>),
+    Running {
+        future: BoxFuture<'static, Response>,
+        echo: bool,
+    },
+}
+
+impl Admission {
+    fn running(future: BoxFuture<'static, Response>, echo: bool) -> Self {
+        Self(Step::Running { future, echo })
+    }
+}
+
+impl Future for Admission {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
+        match &mut self.0 {
+            Step::Answered(response) => response.take().map_or(Poll::Pending, Poll::Ready),
+            Step::Running { future, echo } => {
+                let echo = *echo;
+                future.as_mut().poll(context).map(|mut response| {
+                    if echo {
+                        choose_bearer(&mut response);
+                    }
+                    response
+                })
+            }
+        }
+    }
+}
+
+/// A browser that sent its token as a subprotocol hangs up unless the server chooses one of those that it offered
+/// (RFC 6455, section 4.1). Never the token: the handler's own choice, else `bearer`.
+fn choose_bearer(response: &mut Response) {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        response
+            .headers_mut()
+            .entry(header::SEC_WEBSOCKET_PROTOCOL)
+            .or_insert(HeaderValue::from_static("bearer"));
     }
 }

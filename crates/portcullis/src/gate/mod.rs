@@ -36,32 +36,34 @@ mod route;
 mod routes;
 mod table;
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, convert::Infallible, fmt, panic::Location, sync::Arc};
 
-use axum::{Router, body::Bytes};
+use axum::{Router, body::Bytes, extract::Request, handler::Handler, response::IntoResponse};
 use http::header;
+use tower::Service;
 use utoipa::openapi::OpenApi;
 
-pub(crate) use self::guard::MatchedRoute;
 pub use self::{
     error::{GateError, Place},
     route::Route,
     routes::Routes,
     table::{AccessRow, AccessTable},
 };
+pub(crate) use self::{guard::MatchedRoute, route::any as any_method};
 use crate::{
-    access::{Caller, DeclaresAccess, LocalUser, Public, ServedBy},
+    access::{Caller, EnforcedWith, LocalUser, Public, ServedBy, StatesAccess},
     docs_page,
     openapi::Documentation,
     problem::{DEFAULT_REALM, Problem},
-    provider::{AnyProvider, AuthProvider},
+    provider::{AnyProvider, Identifies, WithState},
     routing::{IntoMethodRoute, get},
 };
 
 /// Routes, and the provider that tells who calls them. `S` is axum's state, `U` the provider's user type.
 pub struct Gate<S = (), U = LocalUser> {
     routes: Routes<S, U>,
-    provider: Arc<dyn AnyProvider<U>>,
+    provider: Arc<dyn AnyProvider<S, U>>,
+    fallback: Option<Route<S, U>>,
     realm: Cow<'static, str>,
     documentation: Option<Documentation>,
 }
@@ -72,10 +74,11 @@ where
     U: Caller + Clone + Send + Sync + 'static,
 {
     /// A gate without routes.
-    pub fn new(provider: impl AuthProvider<User = U>) -> Self {
+    pub fn new(provider: impl Identifies<S, User = U>) -> Self {
         Self {
             routes: Routes::new(),
             provider: Arc::new(provider),
+            fallback: None,
             realm: Cow::Borrowed(DEFAULT_REALM),
             documentation: None,
         }
@@ -88,13 +91,9 @@ where
         self
     }
 
-    fn map<S2>(self, map: impl FnOnce(Routes<S, U>) -> Routes<S2, U>) -> Gate<S2, U> {
-        Gate {
-            routes: map(self.routes),
-            provider: self.provider,
-            realm: self.realm,
-            documentation: self.documentation,
-        }
+    fn map(mut self, map: impl FnOnce(Routes<S, U>) -> Routes<S, U>) -> Self {
+        self.routes = map(self.routes);
+        self
     }
 
     /// See [`Routes::route`].
@@ -121,19 +120,60 @@ where
         self.map(|routes| routes.nest(prefix, inner))
     }
 
+    /// See [`Routes::service`].
+    #[must_use]
+    #[track_caller]
+    pub fn service<A, Svc>(self, prefix: &str, service: Svc) -> Self
+    where
+        A: EnforcedWith<S, User: ServedBy<U>>,
+        Svc: Service<Request, Response: IntoResponse, Error = Infallible, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        let routes = Routes::new().service::<A, Svc>(prefix, service);
+        self.merge(routes)
+    }
+
     /// See [`Routes::demanding`].
     #[must_use]
-    pub fn demanding<A: DeclaresAccess<User: ServedBy<U>>>(self) -> Self {
+    pub fn demanding<A: EnforcedWith<S, User: ServedBy<U>>>(self) -> Self {
         self.map(Routes::demanding::<A>)
     }
 
-    /// See [`Routes::with_state`].
+    /// What answers at any path and method for which there is no route. It states its access like any other handler;
+    /// without it, the answer is a 404.
+    #[must_use]
+    #[track_caller]
+    pub fn fallback<H, T>(mut self, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: StatesAccess<S, U> + 'static,
+    {
+        let mut route = Route::new(route::any(), handler, Location::caller());
+        "(any other path)".clone_into(&mut route.path);
+        route.hide();
+        self.fallback = Some(route);
+        self
+    }
+
+    /// Gives the handlers, the policies and the provider their state.
     #[must_use]
     pub fn with_state<S2>(self, state: S) -> Gate<S2, U>
     where
         S2: Clone + Send + Sync + 'static,
     {
-        self.map(|routes| routes.with_state(state))
+        Gate {
+            routes: self.routes.with_state(state.clone()),
+            fallback: self.fallback.map(|route| route.with_state(state.clone())),
+            provider: Arc::new(WithState {
+                provider: self.provider,
+                state,
+            }),
+            realm: self.realm,
+            documentation: self.documentation,
+        }
     }
 
     /// Serves `/openapi.json`, and `/docs` for people, both public.
@@ -155,7 +195,11 @@ where
             .documentation
             .as_ref()
             .map(|_| Self::own_routes(Bytes::new()));
-        let rows = self.routes.rows().chain(own.iter().flat_map(Routes::rows));
+        let rows = self
+            .routes
+            .rows()
+            .chain(own.iter().flat_map(Routes::rows))
+            .chain(self.fallback.iter().map(Route::row));
         AccessTable::new(rows.collect())
     }
 
@@ -176,13 +220,16 @@ where
             let document = serde_json::to_vec(&documentation.document(routes.described()))?;
             routes = routes.merge(Self::own_routes(document.into()));
         }
-        let guarded = routes.build(&self.provider, &self.realm)?;
-        Ok(guarded
-            .fallback(async || Problem::not_found().detail("There is nothing at this path."))
-            .method_not_allowed_fallback(async || {
-                Problem::new(http::StatusCode::METHOD_NOT_ALLOWED)
-                    .detail("This path has no such method: `Allow` names those that it has.")
-            }))
+        let realm: Arc<str> = self.realm.as_ref().into();
+        let guarded = routes.build(&self.provider, &realm)?;
+        let guarded = match self.fallback {
+            Some(route) => guarded.fallback(route.guarded(&self.provider, &realm)),
+            None => guarded.fallback(async || Problem::not_found().detail("There is nothing at this path.")),
+        };
+        Ok(guarded.method_not_allowed_fallback(async || {
+            Problem::new(http::StatusCode::METHOD_NOT_ALLOWED)
+                .detail("This path has no such method: `Allow` names those that it has.")
+        }))
     }
 }
 

@@ -1,20 +1,38 @@
-use std::{any::TypeId, fmt, panic::Location, sync::Arc};
+use std::{
+    any::{Any, TypeId},
+    fmt,
+    marker::PhantomData,
+    panic::Location,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
+    extract::Request,
     handler::Handler,
-    routing::{MethodFilter, MethodRouter},
+    response::Response,
+    routing::{self, MethodFilter, MethodRouter},
 };
-use http::Method;
+use futures_util::future::BoxFuture;
+use http::{Method, Uri};
 use utoipa::openapi::{RefOr, Schema, path::Operation};
 
 use super::{
     AccessRow, GateError, Place,
-    guard::{Guard, Guarded},
+    guard::{Guard, Guarded, Run},
 };
 use crate::{
-    access::{Access, Caller, DeclaresAccess, StatesAccess},
+    access::{Access, Caller, Checks, EnforcedWith, ServedBy, StatesAccess},
     openapi::Described,
+    provider::AnyProvider,
 };
+
+/// Stands for all methods that have no handler of their own: `*`, which no client can send (RFC 9110, section 9.1 makes
+/// it a token, but it is not registered).
+pub(crate) fn any() -> Method {
+    ANY.clone()
+}
+
+static ANY: LazyLock<Method> = LazyLock::new(|| Method::from_bytes(b"*").unwrap_or(Method::CONNECT));
 
 /// What the OpenAPI document says of a route.
 pub(super) enum Documented {
@@ -31,8 +49,6 @@ pub(super) struct Description {
     pub(super) schemas: Vec<(String, RefOr<Schema>)>,
 }
 
-type Build<S, U> = Box<dyn FnOnce(MethodFilter, Arc<Guard<U>>) -> MethodRouter<S> + Send>;
-
 /// One method of one path, its access, and its handler.
 pub struct Route<S, U> {
     pub(super) method: Method,
@@ -42,7 +58,11 @@ pub struct Route<S, U> {
     pub(super) documented: Documented,
     /// The type of the handler's first argument.
     by: TypeId,
-    build: Build<S, U>,
+    checks: Checks<S>,
+    run: Arc<Run<S>>,
+    /// Whether what runs sees its path without that of the route.
+    mounts: bool,
+    user: PhantomData<fn(U)>,
 }
 
 impl<S, U> Route<S, U>
@@ -53,24 +73,47 @@ where
     pub(crate) fn new<H, T>(method: Method, handler: H, location: &'static Location<'static>) -> Self
     where
         H: Handler<T, S>,
-        T: StatesAccess<U> + 'static,
+        T: StatesAccess<S, U> + 'static,
     {
+        let place = Place {
+            handler: std::any::type_name::<H>(),
+            location,
+        };
+        let run = Arc::new(move |request: Request, state: S| boxed(handler.clone().call(request, state)));
+        Self::stating::<T::First>(method, place, run)
+    }
+
+    /// Of a whole service, whose access `A` it does not state itself.
+    pub(super) fn mounting<A: EnforcedWith<S>>(place: Place, run: Arc<Run<S>>) -> Self {
+        Self {
+            documented: Documented::No,
+            mounts: true,
+            ..Self::stating::<A>(any(), place, run)
+        }
+    }
+
+    fn stating<A: EnforcedWith<S>>(method: Method, place: Place, run: Arc<Run<S>>) -> Self {
         Self {
             method,
             path: String::new(),
-            access: T::First::access(),
-            place: Place {
-                handler: std::any::type_name::<H>(),
-                location,
-            },
+            access: A::access(),
+            place,
             documented: Documented::Barely,
-            by: TypeId::of::<T::First>(),
-            build: Box::new(|filter, guard| MethodRouter::new().on(filter, Guarded { handler, guard })),
+            by: TypeId::of::<A>(),
+            checks: A::checks(),
+            run,
+            mounts: false,
+            user: PhantomData,
         }
     }
 
     pub(crate) fn hide(&mut self) {
         self.documented = Documented::No;
+    }
+
+    pub(super) fn demand<A: EnforcedWith<S, User: ServedBy<U>>>(&mut self) {
+        self.access = A::access().and(self.access.clone());
+        self.checks.extend(A::checks());
     }
 
     pub(super) fn row(&self) -> AccessRow {
@@ -100,7 +143,7 @@ where
     where
         S2: Clone + Send + Sync + 'static,
     {
-        let build = self.build;
+        let run = self.run;
         Route {
             method: self.method,
             path: self.path,
@@ -108,21 +151,86 @@ where
             place: self.place,
             documented: self.documented,
             by: self.by,
-            build: Box::new(|filter, guard| build(filter, guard).with_state(state)),
+            checks: self.checks.bind(state.clone()),
+            run: Arc::new(move |request, _| run(request, state.clone())),
+            mounts: self.mounts,
+            user: PhantomData,
+        }
+    }
+
+    /// The handler behind its guard.
+    pub(super) fn guarded(self, provider: &Arc<dyn AnyProvider<S, U>>, realm: &Arc<str>) -> Guarded<S, U> {
+        Guarded {
+            run: if self.mounts {
+                below(&self.path, self.run)
+            } else {
+                self.run
+            },
+            guard: Arc::new(Guard {
+                access: self.access,
+                by: self.by,
+                checks: self.checks,
+                path: self.path.into(),
+                provider: Arc::clone(provider),
+                realm: Arc::clone(realm),
+            }),
         }
     }
 
     pub(super) fn build(
         self,
-        guard: impl FnOnce(Access, TypeId, Arc<str>) -> Guard<U>,
+        provider: &Arc<dyn AnyProvider<S, U>>,
+        realm: &Arc<str>,
     ) -> Result<MethodRouter<S>, GateError> {
-        let filter = MethodFilter::try_from(self.method.clone()).map_err(|_| GateError::Method {
-            method: self.method.clone(),
-            path: self.path.clone(),
-            place: self.place,
-        })?;
-        let guard = guard(self.access, self.by, self.path.into());
-        Ok((self.build)(filter, Arc::new(guard)))
+        if self.method == *ANY {
+            return Ok(routing::any(self.guarded(provider, realm)));
+        }
+        match MethodFilter::try_from(self.method.clone()) {
+            Ok(filter) => Ok(MethodRouter::new().on(filter, self.guarded(provider, realm))),
+            Err(_) => Err(GateError::Method {
+                method: self.method,
+                path: self.path,
+                place: self.place,
+            }),
+        }
+    }
+}
+
+/// Takes the path of the route off that of the request, all but its `{*rest}`.
+fn below<S: 'static>(path: &str, run: Arc<Run<S>>) -> Arc<Run<S>> {
+    // By the number of segments, whatever its parameters stand for.
+    let segments = path.strip_suffix("/{*rest}").unwrap_or(path).matches('/').count();
+    Arc::new(move |mut request: Request, state| {
+        let path = request.uri().path();
+        let end = path.match_indices('/').nth(segments);
+        let rest = end.map_or("/", |(at, _)| &path[at..]);
+        let below = match request.uri().query() {
+            None => rest.to_owned(),
+            Some(query) => format!("{rest}?{query}"),
+        };
+        let mut parts = request.uri().clone().into_parts();
+        // The end of a valid path is one, from a `/` on.
+        parts.path_and_query = below.parse().ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+        run(request, state)
+    })
+}
+
+/// The future behind a pointer, once: axum's handlers that are functions have put theirs behind one already.
+fn boxed<F: Future<Output = Response> + Send + 'static>(future: F) -> BoxFuture<'static, Response> {
+    let mut slot = Some(future);
+    if let Some(boxed) = (&mut slot as &mut dyn Any)
+        .downcast_mut::<Option<BoxFuture<'static, Response>>>()
+        .and_then(Option::take)
+    {
+        return boxed;
+    }
+    match slot {
+        Some(future) => Box::pin(future),
+        // Taken above, and then it was returned.
+        None => Box::pin(std::future::pending()),
     }
 }
 

@@ -1,7 +1,8 @@
-use std::{collections::BTreeMap, fmt, panic::Location, sync::Arc};
+use std::{collections::BTreeMap, convert::Infallible, fmt, panic::Location, sync::Arc};
 
-use axum::{Router, handler::Handler, routing::MethodRouter};
+use axum::{Router, extract::Request, handler::Handler, response::IntoResponse, routing::MethodRouter};
 use http::Method;
+use tower::{Service, ServiceExt as _};
 use utoipa::{
     __dev::{SchemaReferences, Tags},
     Path,
@@ -10,11 +11,11 @@ use utoipa::{
 
 use super::{
     AccessRow, AccessTable, GateError, Place, Route,
-    guard::Guard,
+    guard::Run,
     route::{Description, Documented},
 };
 use crate::{
-    access::{Caller, DeclaresAccess, LocalUser, ServedBy, StatesAccess},
+    access::{Caller, EnforcedWith, LocalUser, ServedBy, StatesAccess},
     openapi::Described,
     provider::AnyProvider,
     routing::IntoMethodRoute,
@@ -90,9 +91,54 @@ where
     /// let routes: Routes = Routes::new().route("/stats", get(async |_: Public| "42")).demanding::<Allow<Admin>>();
     /// assert_eq!(routes.access_table().to_string(), "GET  /stats  scope admin\n");
     /// ```
-    pub fn demanding<A: DeclaresAccess<User: ServedBy<U>>>(mut self) -> Self {
+    pub fn demanding<A: EnforcedWith<S, User: ServedBy<U>>>(mut self) -> Self {
         for route in &mut self.routes {
-            route.access = A::access().and(route.access.clone());
+            route.demand::<A>();
+        }
+        self
+    }
+
+    /// A whole service below `prefix`, for any method: files, or a router that is not ours. `A` states its access, for it
+    /// cannot do so itself: `Public`, `CurrentUser`, `Allow<..>`.
+    ///
+    /// ```
+    /// use portcullis::{access::CurrentUser, gate::Routes};
+    ///
+    /// let files = axum::Router::new().route("/readme.txt", axum::routing::get(async || "read me"));
+    /// let routes: Routes = Routes::new().service::<CurrentUser, _>("/files", files);
+    /// assert_eq!(routes.access_table().to_string(), "\
+    /// *  /files          authenticated
+    /// *  /files/{*rest}  authenticated
+    /// ");
+    /// ```
+    #[track_caller]
+    pub fn service<A, Svc>(mut self, prefix: &str, service: Svc) -> Self
+    where
+        A: EnforcedWith<S, User: ServedBy<U>>,
+        Svc: Service<Request, Response: IntoResponse, Error = Infallible, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        let place = Place {
+            handler: std::any::type_name::<Svc>(),
+            location: Location::caller(),
+        };
+        let prefix = prefix.trim_end_matches('/');
+        let run: Arc<Run<S>> = Arc::new(move |request, _| {
+            let service = service.clone();
+            Box::pin(async move {
+                match service.oneshot(request).await {
+                    Ok(response) => response.into_response(),
+                    Err(never) => match never {},
+                }
+            })
+        });
+        for path in [prefix.to_owned(), format!("{prefix}/{{*rest}}")] {
+            let mut route = Route::mounting::<A>(place, Arc::clone(&run));
+            route.path = if path.is_empty() { "/".to_owned() } else { path };
+            self.routes.push(route);
         }
         self
     }
@@ -127,7 +173,7 @@ where
     where
         P: Path + SchemaReferences + for<'t> Tags<'t>,
         H: Handler<T, S>,
-        T: StatesAccess<U> + 'static,
+        T: StatesAccess<S, U> + 'static,
     {
         let location = Location::caller();
         let mut operation = P::operation();
@@ -157,21 +203,14 @@ where
 
     pub(super) fn build(
         self,
-        provider: &Arc<dyn AnyProvider<U>>,
-        realm: &str,
+        provider: &Arc<dyn AnyProvider<S, U>>,
+        realm: &Arc<str>,
     ) -> Result<Router<S>, GateError> {
         self.check()?;
-        let realm: Arc<str> = realm.into();
         let mut paths: BTreeMap<String, MethodRouter<S>> = BTreeMap::new();
         for route in self.routes {
             let path = route.path.clone();
-            let built = route.build(|access, by, path| Guard {
-                access,
-                by,
-                path,
-                provider: Arc::clone(provider),
-                realm: Arc::clone(&realm),
-            })?;
+            let built = route.build(provider, realm)?;
             let router = paths.remove(&path).unwrap_or_default();
             paths.insert(path, router.merge(built));
         }

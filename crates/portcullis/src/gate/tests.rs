@@ -19,10 +19,7 @@ use uuid::Uuid;
 
 use super::{Gate, GateError, Routes};
 use crate::{
-    access::{
-        AllOf, Allow, AnyOf, Caller, CurrentUser, Holder, LocalUser, NamedPermission, Permission, Public,
-        Requirement,
-    },
+    access::{AllOf, Allow, AnyOf, CurrentUser, LocalUser, NamedPermission, Permission, Public, Requirement},
     input::Json,
     problem::Problem,
     provider::{AuthError, AuthProvider, bearer},
@@ -61,10 +58,10 @@ fn principal(roles: &[&str], scopes: &[&str]) -> LocalUser {
         roles_epoch: 0,
         narrowed: false,
     };
-    Arc::new(VerifiedToken {
+    LocalUser::detached(Arc::new(VerifiedToken {
         principal: Arc::new(principal),
         kid: "1".into(),
-    })
+    }))
 }
 
 /// Tokens in a map; three that stand for a backend's moods.
@@ -416,30 +413,10 @@ fn two_routes_in_each_others_way_are_named() {
 
 #[tokio::test]
 async fn an_application_may_bring_its_own_users() {
-    #[derive(Clone)]
-    struct Guest(&'static str);
-
-    impl Holder for Guest {
-        fn has_role(&self, name: &str) -> bool {
-            Role::from_name(self.0).is_some_and(|role| {
-                role.as_str() == name || role.implies().iter().any(|implied| implied.as_str() == name)
-            })
-        }
-        fn has_scope(&self, _: &str) -> bool {
-            false
-        }
-    }
-
-    impl Caller for Guest {
-        fn id(&self) -> String {
-            self.0.to_owned()
-        }
-        fn roles(&self) -> Vec<String> {
-            vec![self.0.to_owned()]
-        }
-        fn scopes(&self) -> Vec<String> {
-            Vec::new()
-        }
+    #[derive(Clone, crate::Caller)]
+    struct Guest {
+        id: &'static str,
+        role: Role,
     }
 
     struct Own;
@@ -448,17 +425,23 @@ async fn an_application_may_bring_its_own_users() {
         type User = Guest;
         async fn authenticate(&self, parts: &Parts) -> Result<Guest, AuthError> {
             match bearer(parts)?.expose() {
-                "admin" => Ok(Guest("admin")),
-                _ => Ok(Guest("viewer")),
+                "admin" => Ok(Guest {
+                    id: "ada",
+                    role: Role::Admin,
+                }),
+                _ => Ok(Guest {
+                    id: "bob",
+                    role: Role::Viewer,
+                }),
             }
         }
     }
 
     async fn name(user: CurrentUser<Guest>) -> &'static str {
-        user.0.0
+        user.id
     }
     async fn edit(editor: Allow<Editor, Guest>) -> Result<&'static str, Problem> {
-        Ok(editor.0.0)
+        Ok(editor.id)
     }
 
     let app = Gate::new(Own)

@@ -141,6 +141,8 @@ where
         let method = request.method().clone();
         request.extensions_mut().insert(id.clone());
         request.extensions_mut().insert(address);
+        let matched = MatchedRoute::default();
+        request.extensions_mut().insert(matched.clone());
 
         let span = tracing::info_span!("request", id = %id);
         let answer = match &mut self.cors {
@@ -153,12 +155,11 @@ where
         Box::pin(
             async move {
                 let mut response = answer.await?;
-                let route = response.extensions_mut().remove::<MatchedRoute>();
                 response.headers_mut().insert(X_REQUEST_ID, id.to_header());
                 headers::apply(response.headers_mut(), shared.hsts);
                 tracing::info!(
                     method = %method,
-                    route = route.as_ref().map_or("-", |route| &route.0),
+                    route = matched.path().unwrap_or("-"),
                     status = response.status().as_u16(),
                     duration_us = micros(shared.clock.monotonic().saturating_sub(started)),
                     address = %address.0,

@@ -19,7 +19,7 @@ use utoipa::{
 
 pub(crate) use self::operation::Described;
 use crate::{
-    access::{Named, Permission, PermissionKind},
+    access::{Named, NamedPermission, PermissionKind},
     problem::{AccessProblem, FieldError, ProblemBody, Segment, ValidationProblem},
 };
 
@@ -80,8 +80,8 @@ impl Documentation {
 
     /// A scope that tokens can carry although no route asks for it. Those that routes ask for are known.
     #[must_use]
-    pub fn permission<P: Permission>(mut self) -> Self {
-        self.names.extend(P::names());
+    pub fn permission<P: NamedPermission>(mut self) -> Self {
+        self.names.push(Named::of::<P>());
         self
     }
 

@@ -32,7 +32,9 @@ pub(super) fn requirements(access: &Access, with_password: bool) -> Vec<Security
 /// The sets of scopes each of which can suffice. OpenAPI has no word for roles.
 fn alternatives(requirement: &Requirement) -> Vec<BTreeSet<&'static str>> {
     match requirement {
-        Requirement::Public | Requirement::Authenticated | Requirement::Role(_) => vec![BTreeSet::new()],
+        Requirement::Public | Requirement::Authenticated | Requirement::Role(_) | Requirement::Policy(_) => {
+            vec![BTreeSet::new()]
+        }
         Requirement::Scope(name) => vec![BTreeSet::from([*name])],
         Requirement::AnyOf(parts) => parts.iter().flat_map(alternatives).collect(),
         Requirement::AllOf(parts) => {

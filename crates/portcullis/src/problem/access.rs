@@ -4,12 +4,14 @@ use portcullis_core::access::Requirement;
 use super::{Challenge, Problem};
 
 /// What a caller has, beside what a route asks for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Lacking<'a> {
     /// What the route asks for.
     pub requirement: &'a Requirement,
     /// The roles that the caller has.
     pub roles: &'a [String],
+    /// The one role of a user who has exactly one.
+    pub single_role: Option<String>,
 }
 
 impl Problem {
@@ -31,7 +33,7 @@ impl Problem {
             .member("required_roles", &needs.required_roles)
             .member("required_scopes", &needs.required_scopes)
             .member("current_roles", lacking.roles);
-        if let [role] = lacking.roles {
+        if let Some(role) = lacking.single_role {
             problem = problem.member("current_role", role);
         }
         problem

@@ -65,6 +65,7 @@ fn a_403_says_what_is_needed_and_what_there_is() {
         Lacking {
             requirement: &requirement,
             roles: &roles,
+            single_role: Some("viewer".to_owned()),
         },
     );
     assert_eq!(

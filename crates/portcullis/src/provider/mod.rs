@@ -27,8 +27,14 @@ mod source;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use http::request::Parts;
 
+use crate::access::Caller;
+#[doc(hidden)]
+pub use axum::extract::State;
+#[doc(hidden)]
+pub use http::request::Parts;
+
+pub(crate) use self::bearer::offers_bearer;
 pub use self::{
     bearer::{BearerToken, bearer},
     error::AuthError,
@@ -44,7 +50,7 @@ pub use self::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot tell who is calling",
     label = "not an `AuthProvider`",
-    note = "implement `portcullis::provider::AuthProvider` for `{Self}`"
+    note = "give the gate a Portcullis, a function under `#[portcullis::auth_provider]`, or implement `portcullis::provider::AuthProvider` for `{Self}`"
 )]
 pub trait AuthProvider: Send + Sync + 'static {
     /// The caller, as handlers get it. Cloned once per request: an `Arc` is a good choice.
@@ -52,6 +58,12 @@ pub trait AuthProvider: Send + Sync + 'static {
 
     /// The caller of the request with these headers.
     fn authenticate(&self, parts: &Parts) -> impl Future<Output = Result<Self::User, AuthError>> + Send;
+
+    /// The same without waiting, where that is possible: it spares each request an allocation. Whatever it gives must
+    /// be what [`AuthProvider::authenticate`] would.
+    fn authenticate_now(&self, _parts: &Parts) -> Option<Result<Self::User, AuthError>> {
+        None
+    }
 }
 
 impl<P: AuthProvider> AuthProvider for Arc<P> {
@@ -60,16 +72,93 @@ impl<P: AuthProvider> AuthProvider for Arc<P> {
     fn authenticate(&self, parts: &Parts) -> impl Future<Output = Result<Self::User, AuthError>> + Send {
         P::authenticate(self, parts)
     }
+
+    fn authenticate_now(&self, parts: &Parts) -> Option<Result<Self::User, AuthError>> {
+        P::authenticate_now(self, parts)
+    }
+}
+
+/// Tells who is calling, with the help of the router's state `S`. Each [`AuthProvider`] does, and so does what
+/// `#[portcullis::auth_provider]` makes of a function.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot tell who is calling",
+    label = "no provider",
+    note = "give the gate a Portcullis, a function under `#[portcullis::auth_provider]`, or implement `portcullis::provider::AuthProvider` for `{Self}`",
+    note = "if it is a function under `#[portcullis::auth_provider]`: the gate's state, `{S}`, must hold each `State<..>` that the function takes"
+)]
+pub trait Identifies<S>: Send + Sync + 'static {
+    /// The caller, as handlers get it.
+    type User: Clone + Send + Sync + 'static;
+
+    /// The caller of the request with these headers.
+    fn identify(
+        &self,
+        parts: &Parts,
+        state: &S,
+    ) -> impl Future<Output = Result<Self::User, AuthError>> + Send;
+
+    /// See [`AuthProvider::authenticate_now`].
+    fn identify_now(&self, _parts: &Parts, _state: &S) -> Option<Result<Self::User, AuthError>> {
+        None
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Sync, P: AuthProvider> Identifies<S> for P {
+    type User = P::User;
+
+    fn identify(&self, parts: &Parts, _: &S) -> impl Future<Output = Result<Self::User, AuthError>> + Send {
+        self.authenticate(parts)
+    }
+
+    fn identify_now(&self, parts: &Parts, _: &S) -> Option<Result<Self::User, AuthError>> {
+        self.authenticate_now(parts)
+    }
+}
+
+/// The one provider of a user type, which `#[portcullis::auth_provider]` writes down: a second one does not compile.
+#[doc(hidden)]
+pub trait HasOneAuthProvider: Caller {
+    /// It.
+    type Provider;
 }
 
 /// A provider without its type, as the gate keeps it.
-pub(crate) trait AnyProvider<U>: Send + Sync {
-    fn authenticate<'a>(&'a self, parts: &'a Parts) -> BoxFuture<'a, Result<U, AuthError>>;
+pub(crate) trait AnyProvider<S, U>: Send + Sync {
+    fn identify_now(&self, parts: &Parts, state: &S) -> Option<Result<U, AuthError>>;
+    fn identify<'a>(&'a self, parts: &'a Parts, state: &'a S) -> BoxFuture<'a, Result<U, AuthError>>;
 }
 
-impl<P: AuthProvider> AnyProvider<P::User> for P {
-    fn authenticate<'a>(&'a self, parts: &'a Parts) -> BoxFuture<'a, Result<P::User, AuthError>> {
-        Box::pin(AuthProvider::authenticate(self, parts))
+impl<S: Sync, P: Identifies<S>> AnyProvider<S, P::User> for P {
+    fn identify_now(&self, parts: &Parts, state: &S) -> Option<Result<P::User, AuthError>> {
+        Identifies::identify_now(self, parts, state)
+    }
+
+    fn identify<'a>(&'a self, parts: &'a Parts, state: &'a S) -> BoxFuture<'a, Result<P::User, AuthError>> {
+        Box::pin(Identifies::identify(self, parts, state))
+    }
+}
+
+/// A provider that was given its state.
+pub(crate) struct WithState<S, U> {
+    pub(crate) provider: Arc<dyn AnyProvider<S, U>>,
+    pub(crate) state: S,
+}
+
+impl<S, S2, U> Identifies<S2> for WithState<S, U>
+where
+    S: Send + Sync + 'static,
+    S2: Sync,
+    U: Clone + Send + Sync + 'static,
+{
+    type User = U;
+
+    async fn identify(&self, parts: &Parts, _: &S2) -> Result<U, AuthError> {
+        self.provider.identify(parts, &self.state).await
+    }
+
+    fn identify_now(&self, parts: &Parts, _: &S2) -> Option<Result<U, AuthError>> {
+        self.provider.identify_now(parts, &self.state)
     }
 }
 

@@ -1,0 +1,14 @@
+use portcullis::requires;
+
+portcullis::roles! { pub enum Role { Editor = "editor" } }
+
+#[derive(Clone, portcullis::Caller)]
+struct User {
+    id: u64,
+    role: Role,
+}
+
+#[requires(Editr)]
+async fn create(_: User) {}
+
+fn main() {}
