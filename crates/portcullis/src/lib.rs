@@ -18,6 +18,7 @@ pub mod openapi;
 pub mod problem;
 pub mod provider;
 pub mod routing;
+pub mod token;
 
 pub use portcullis_core as core;
 pub use portcullis_macros::{Caller, admin, auth_provider, authenticated, requires, roles, routes, scopes};

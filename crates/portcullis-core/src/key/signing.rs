@@ -10,11 +10,11 @@ use aws_lc_rs::{
     },
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::{
-    KeyError, KeyMaterialError, VerifyingKey,
+    KeyError, KeyMaterialError, VerifyingKey, import,
     public::{PublicKey, rsa_bits},
     secret::HmacKey,
 };
@@ -185,6 +185,21 @@ impl SigningKey {
     #[must_use]
     pub fn public_jwk(&self) -> Option<Map<String, Value>> {
         Some(self.public.as_ref()?.jwk(self.kid(), self.algorithm))
+    }
+
+    /// A private key from outside: PEM (PKCS#8, SEC 1, PKCS#1), PKCS#8 in DER, or a private JWK. `algorithm` is needed
+    /// only to sign with an RSA key by PS256.
+    ///
+    /// # Errors
+    /// When it is not a usable key, is weak, or is for another algorithm.
+    pub fn from_text(text: &[u8], algorithm: Option<Algorithm>) -> Result<Self, KeyMaterialError> {
+        import::private_key(text, algorithm)
+    }
+
+    /// The header of its tokens of type `typ`, in base64url.
+    pub(crate) fn header_of(&self, typ: &str) -> String {
+        let header = json!({ "typ": typ, "alg": self.algorithm, "kid": &**self.kid() });
+        URL_SAFE_NO_PAD.encode(header.to_string())
     }
 
     /// The header of its access tokens, in base64url.

@@ -111,10 +111,18 @@ impl Header {
         })
     }
 
-    /// RFC 9068, section 4; media types know no case (RFC 7515, section 4.1.9).
-    pub(super) fn is_access_token(&self) -> bool {
+    /// Media types know no case, and `application/` may be left out (RFC 7515, section 4.1.9).
+    pub(super) fn is_of_type(&self, kind: &str) -> bool {
         self.typ.as_deref().is_some_and(|typ| {
-            typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")
+            typ.eq_ignore_ascii_case(kind)
+                || typ.split_once('/').is_some_and(|(media, rest)| {
+                    media.eq_ignore_ascii_case("application") && rest.eq_ignore_ascii_case(kind)
+                })
         })
+    }
+
+    /// RFC 9068, section 4.
+    pub(super) fn is_access_token(&self) -> bool {
+        self.is_of_type("at+jwt")
     }
 }

@@ -17,6 +17,9 @@ pub enum TokenError {
     /// `typ` is not that of an access token: an ID token, a refresh token, ..
     #[error("this is not an access token (typ at+jwt)")]
     WrongType,
+    /// `typ` is not that of the tokens that are taken here ([`Profile::kind`](super::typed::Profile::kind)).
+    #[error("this is a token of another type (typ)")]
+    OtherType,
     /// `alg` is not the one algorithm of the key; `none` too.
     #[error("the token names another algorithm than its key has")]
     WrongAlgorithm,

@@ -8,6 +8,7 @@ mod foreign;
 mod inspect;
 pub(crate) mod json;
 mod sign;
+pub mod typed;
 mod verify;
 
 pub use self::{
