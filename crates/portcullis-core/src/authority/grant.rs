@@ -23,6 +23,10 @@ pub struct TokenPair {
     pub scopes: Vec<Scope>,
     /// Tells this device apart from strangers at the next login.
     pub device: DeviceToken,
+    /// The session that both belong to.
+    pub session: SessionId,
+    /// For how long the refresh token is valid, unless it is used.
+    pub session_expires_in: Duration,
 }
 
 impl Authority {
@@ -94,6 +98,8 @@ impl Authority {
             expires_in: expires_at.since(now),
             scopes: principal.scopes,
             device,
+            session: session.id,
+            session_expires_in: session.idle_expires_at.since(now),
         })
     }
 }
