@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use portcullis_core::store::StoreError;
-use sqlx::{PgPool, Postgres as PgEngine, Sqlite as SqliteEngine, SqlitePool, pool::PoolConnection};
+use sqlx::{PgPool, Postgres as PgEngine, Sqlite as SqliteEngine, SqlitePool};
 
 use crate::{
-    DatabaseOptions, OpenError,
+    DatabaseOptions, OpenError, PoolShare,
     act::{Act, Done},
     migration,
     options::Place,
+    pool::Held,
     postgres::Postgres,
     role::RoleCache,
     sql::Connection,
@@ -44,8 +45,8 @@ enum Db {
 
 /// A connection for reading.
 pub(crate) enum Reader {
-    Sqlite(PoolConnection<SqliteEngine>),
-    Postgres(PoolConnection<PgEngine>),
+    Sqlite(Held<SqliteEngine>),
+    Postgres(Held<PgEngine>),
 }
 
 impl Reader {
@@ -71,9 +72,70 @@ impl Database {
                 Db::Postgres(Postgres::open(*connect, options, Arc::clone(&roles)).await?)
             }
         };
-        Ok(Self {
+        Ok(Self::of(db, roles))
+    }
+
+    /// Opens the database in which an application lives, on the pool that it has already, and brings the tables
+    /// `portcullis_*` up to date. The application's own tables and migrations stay its own.
+    ///
+    /// Reads take connections of the pool; one connection of our own writes, another one is kept for the feed. All must
+    /// have a write-ahead log, `synchronous=FULL`, foreign keys and a `busy_timeout`, or they are refused: an
+    /// acknowledged logout must not be undone by a power failure. While the application holds the lock of the file, acts
+    /// wait for it as long as the `busy_timeout` says.
+    ///
+    /// ```no_run
+    /// use portcullis_store::{Database, PoolShare};
+    /// use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let options = SqliteConnectOptions::new()
+    ///     .filename("app.db")
+    ///     .create_if_missing(true)
+    ///     .journal_mode(SqliteJournalMode::Wal);
+    /// let pool = SqlitePoolOptions::new().connect_with(options).await?;
+    /// let database = Database::on_sqlite(pool, &PoolShare::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// With a text that says what to set: [`OpenError::Pragmas`].
+    pub async fn on_sqlite(pool: SqlitePool, share: &PoolShare) -> Result<Self, OpenError> {
+        let roles = Arc::new(RoleCache::default());
+        let sqlite = Sqlite::on(pool, share, Arc::clone(&roles)).await?;
+        Ok(Self::of(Db::Sqlite(sqlite), roles))
+    }
+
+    /// Opens the database in which an application lives, on the pool that it has already, and brings the tables
+    /// `portcullis_*` up to date, in the schema that comes first in the pool's `search_path`. The application's own tables
+    /// and migrations stay its own.
+    ///
+    /// Acts and reads take connections of the pool; one connection of our own, made as the pool makes its own, is kept
+    /// for the feed, so that revocations are learnt of however busy the application is.
+    ///
+    /// ```no_run
+    /// use portcullis_store::{Database, PoolShare};
+    /// use sqlx::postgres::PgPoolOptions;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = PgPoolOptions::new().connect("postgres://localhost/app").await?;
+    /// let database = Database::on_postgres(pool, &PoolShare::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// With a text that says what to do.
+    pub async fn on_postgres(pool: PgPool, share: &PoolShare) -> Result<Self, OpenError> {
+        let roles = Arc::new(RoleCache::default());
+        let postgres = Postgres::on(pool, share, Arc::clone(&roles)).await?;
+        Ok(Self::of(Db::Postgres(postgres), roles))
+    }
+
+    fn of(db: Db, roles: Arc<RoleCache>) -> Self {
+        Self {
             inner: Arc::new(Inner { db, roles }),
-        })
+        }
     }
 
     /// `sqlite` or `postgres`.
@@ -95,8 +157,8 @@ impl Database {
         Ok(pending.iter().map(|migration| migration.name).collect())
     }
 
-    /// Finishes what is under way and closes all connections. Every later act is
-    /// [`Unavailable`](StoreError::Unavailable).
+    /// Finishes what is under way and closes all connections, but for those of an application's pool, which stays open.
+    /// Every later act is [`Unavailable`](StoreError::Unavailable).
     pub async fn close(&self) {
         match &self.inner.db {
             Db::Sqlite(sqlite) => sqlite.close().await,
@@ -117,16 +179,16 @@ impl Database {
 
     pub(crate) async fn reader(&self) -> Result<Reader, sqlx::Error> {
         match &self.inner.db {
-            Db::Sqlite(sqlite) => acquire(&sqlite.readers).await,
-            Db::Postgres(postgres) => acquire_postgres(&postgres.pool).await,
+            Db::Sqlite(sqlite) => sqlite.readers.acquire().await.map(Reader::Sqlite),
+            Db::Postgres(postgres) => postgres.pool.acquire().await.map(Reader::Postgres),
         }
     }
 
     /// The connection that is kept for the feed.
     pub(crate) async fn feed_reader(&self) -> Result<Reader, sqlx::Error> {
         match &self.inner.db {
-            Db::Sqlite(sqlite) => acquire(&sqlite.feed).await,
-            Db::Postgres(postgres) => acquire_postgres(&postgres.feed).await,
+            Db::Sqlite(sqlite) => sqlite.feed.acquire().await.map(Reader::Sqlite),
+            Db::Postgres(postgres) => postgres.feed.acquire().await.map(Reader::Postgres),
         }
     }
 
@@ -141,14 +203,6 @@ impl Database {
             Db::Postgres(postgres) => postgres.timed(read).await,
         }
     }
-}
-
-async fn acquire(pool: &SqlitePool) -> Result<Reader, sqlx::Error> {
-    pool.acquire().await.map(Reader::Sqlite)
-}
-
-async fn acquire_postgres(pool: &PgPool) -> Result<Reader, sqlx::Error> {
-    pool.acquire().await.map(Reader::Postgres)
 }
 
 /// Runs a read on a connection from the pool: `read!(self, reader, |connection| query(connection, ..))`.

@@ -1,5 +1,8 @@
 //! All that differs between the engines, apart from the text of the migrations.
 
+use std::time::Duration;
+
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::sql::Connection;
@@ -16,6 +19,15 @@ pub(crate) async fn lock_user(connection: &mut Connection<'_>, user: Uuid) -> Re
             Ok(())
         }
     }
+}
+
+/// Begins a transaction of PostgreSQL in which a statement, and a pause between two, may take so long and no longer. In one
+/// round trip, and gone with the transaction: the connection belongs to an application.
+pub(crate) fn begin_within(timeout: Duration) -> AssertSqlSafe<String> {
+    let millis = timeout.as_millis();
+    AssertSqlSafe(format!(
+        "BEGIN; SET LOCAL statement_timeout = {millis}; SET LOCAL idle_in_transaction_session_timeout = {millis}"
+    ))
 }
 
 /// Whether the act should be run again from the start: it met another one, and nothing of it remains.

@@ -56,6 +56,25 @@ pub enum OpenError {
         /// The journal mode that it has instead.
         mode: String,
     },
+    /// The connections of the application's SQLite pool are not set up as they must be.
+    #[error(
+        "the application's SQLite pool would not keep what Portcullis stores safe: {}. Set {} on its SqliteConnectOptions",
+        listed(.wrong, |wrong| format!("`{}` is {}", wrong.pragma, wrong.found)),
+        listed(.wrong, |wrong| format!("`{}`", wrong.set))
+    )]
+    Pragmas {
+        /// What is wrong; never empty.
+        wrong: Vec<WrongPragma>,
+    },
+    /// The text of the application's SQLite database is not UTF-8.
+    #[error(
+        "the application's SQLite database stores text as {encoding}, in whose order nothing can be looked up: give \
+         Portcullis a database of its own, or make this one anew with `PRAGMA encoding = 'UTF-8'`"
+    )]
+    SqliteEncoding {
+        /// The encoding that it has.
+        encoding: String,
+    },
     /// No connection to PostgreSQL.
     #[error(
         "cannot connect to PostgreSQL at {place}: {source}. Check that it runs, and the URL with user and password"
@@ -115,4 +134,21 @@ pub enum OpenError {
     /// The database did not answer while it was looked at.
     #[error("the database did not answer while its schema was read: {0}")]
     Schema(#[source] sqlx::Error),
+}
+
+/// A setting of the application's SQLite pool that Portcullis cannot live with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WrongPragma {
+    /// Name of the pragma: `synchronous`.
+    pub pragma: &'static str,
+    /// What it is: `1`.
+    pub found: String,
+    /// What to call on `SqliteConnectOptions`: `.synchronous(SqliteSynchronous::Full)`.
+    pub set: &'static str,
+}
+
+/// One line of all that is wrong.
+fn listed(wrong: &[WrongPragma], text: impl Fn(&WrongPragma) -> String) -> String {
+    wrong.iter().map(text).collect::<Vec<_>>().join(", ")
 }

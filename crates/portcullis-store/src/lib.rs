@@ -7,7 +7,8 @@
 //! - `sqlite/`: one writer; many acts share a COMMIT, each behind a savepoint of its own. Readers have a pool.
 //! - `postgres/`: a transaction per act, run again from the start when it met another one.
 //!
-//! All tables are called `portcullis_*`, so that the crate can live in the database of an application.
+//! All tables are called `portcullis_*`, so that the crate can live in the database of an application, also on the pool
+//! that it has already ([`Database::on_sqlite`], [`Database::on_postgres`]).
 
 mod act;
 mod audit;
@@ -18,6 +19,7 @@ mod feed;
 mod key;
 mod migration;
 mod options;
+mod pool;
 mod postgres;
 mod role;
 mod session;
@@ -27,4 +29,8 @@ mod store;
 mod upkeep;
 mod user;
 
-pub use self::{database::Database, errors::OpenError, options::DatabaseOptions};
+pub use self::{
+    database::Database,
+    errors::{OpenError, WrongPragma},
+    options::{DatabaseOptions, PoolShare},
+};

@@ -61,6 +61,37 @@ impl DatabaseOptions {
     }
 }
 
+/// How to use the pool of an application ([`Database::on_sqlite`](crate::Database::on_sqlite),
+/// [`Database::on_postgres`](crate::Database::on_postgres)).
+///
+/// ```
+/// use portcullis_store::PoolShare;
+///
+/// let share = PoolShare { max_connections: 4, ..PoolShare::default() };
+/// ```
+#[derive(Clone, Debug)]
+pub struct PoolShare {
+    /// Most connections of the pool that are used at once. 10 by default. Beside them there are connections that do not
+    /// count among those of the pool: one that is kept for the feed, and on SQLite one that writes.
+    pub max_connections: u32,
+    /// How long to wait for a connection, for one statement of an act, for a place in the queue of SQLite. 5 seconds by
+    /// default. For how long a locked SQLite file is waited for, the `busy_timeout` of the pool says.
+    pub timeout: Duration,
+    /// Whether the migrations that are missing are applied. They are by default; without,
+    /// [`Database::pending_migrations`](crate::Database::pending_migrations) tells.
+    pub migrate: bool,
+}
+
+impl Default for PoolShare {
+    fn default() -> Self {
+        Self {
+            max_connections: 10,
+            timeout: Duration::from_secs(5),
+            migrate: true,
+        }
+    }
+}
+
 /// Where a database is.
 #[derive(Debug)]
 pub(crate) enum Place {

@@ -3,8 +3,12 @@
 use std::{path::PathBuf, thread};
 
 use portcullis_core::rng::{self, SystemRng};
-use portcullis_store::{Database, DatabaseOptions};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
+use portcullis_store::{Database, DatabaseOptions, PoolShare};
+use sqlx::{
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, SqliteConnection, SqlitePool,
+    postgres::PgPoolOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
+};
 use tempfile::TempDir;
 
 /// The variable that names a PostgreSQL in which tests may make databases.
@@ -49,6 +53,29 @@ impl TestDatabase {
         let mut place = Self::empty(engine).await;
         let database = Database::open(&place.options()).await;
         place.database = Some(database.expect("the test's database opens"));
+        place
+    }
+
+    /// A database with the schema of this version, in which an application lives already: on the application's pool.
+    ///
+    /// # Panics
+    /// As [`TestDatabase::open`].
+    pub async fn borrowed(engine: Engine) -> Self {
+        let mut place = Self::empty(engine).await;
+        let share = PoolShare::default();
+        let database = match engine {
+            Engine::Sqlite => {
+                let pool = place.sqlite_pool().await;
+                pool.execute(APPLICATION).await.expect("the application's table");
+                Database::on_sqlite(pool, &share).await
+            }
+            Engine::Postgres => {
+                let pool = place.postgres_pool().await;
+                pool.execute(APPLICATION).await.expect("the application's table");
+                Database::on_postgres(pool, &share).await
+            }
+        };
+        place.database = Some(database.expect("the application's pool is taken"));
         place
     }
 
@@ -160,6 +187,28 @@ impl TestDatabase {
         connection.expect("the file opens")
     }
 
+    /// A pool on the SQLite file, as an application has one: all that Portcullis asks for, and nothing that it does not.
+    ///
+    /// # Panics
+    /// When the database is none.
+    pub async fn sqlite_pool(&self) -> SqlitePool {
+        let options = SqliteConnectOptions::new()
+            .filename(self.file())
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal);
+        let pool = SqlitePoolOptions::new().connect_with(options).await;
+        pool.expect("the file opens")
+    }
+
+    /// A pool on the PostgreSQL database, as an application has one.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn postgres_pool(&self) -> PgPool {
+        let pool = PgPoolOptions::new().connect(&self.url).await;
+        pool.expect("the server answers")
+    }
+
     /// A connection of its own to the PostgreSQL database.
     ///
     /// # Panics
@@ -211,7 +260,14 @@ async fn on_server(server: &str, sql: String) {
     let _ = connection.close().await;
 }
 
-/// One test for each engine: `both! { async fn name(db: TestDatabase) { .. } }`.
+/// What an application has in its database: a table whose name is as good as any, and a key into it.
+const APPLICATION: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+     CREATE TABLE articles (id INTEGER PRIMARY KEY, author INTEGER NOT NULL REFERENCES users (id));
+     INSERT INTO users (id, name) VALUES (1, 'Ada');
+     INSERT INTO articles (id, author) VALUES (1, 1);";
+
+/// One test for each engine, on a database of our own and on the pool of an application:
+/// `both! { async fn name(db: TestDatabase) { .. } }`.
 #[macro_export]
 macro_rules! both {
     ($($(#[$meta:meta])* async fn $name:ident($database:ident: TestDatabase) $body:block)*) => {
@@ -231,6 +287,18 @@ macro_rules! both {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn postgres() {
                     run($crate::database::TestDatabase::postgres().await).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn sqlite_borrowed() {
+                    let engine = $crate::database::Engine::Sqlite;
+                    run($crate::database::TestDatabase::borrowed(engine).await).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn postgres_borrowed() {
+                    let engine = $crate::database::Engine::Postgres;
+                    run($crate::database::TestDatabase::borrowed(engine).await).await;
                 }
             }
         )*

@@ -4,14 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use portcullis_core::store::StoreError;
 use sqlx::{
-    ConnectOptions, PgPool, Postgres as Engine, Transaction,
+    ConnectOptions, Connection as _, PgConnection, PgPool, Postgres as Engine, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use crate::{
-    DatabaseOptions, OpenError,
+    DatabaseOptions, OpenError, PoolShare,
     act::{Act, Done, Failure, carry_out, store_error},
     dialect, migration,
+    pool::{self, Connections},
     role::RoleCache,
     sql::Connection,
 };
@@ -21,9 +22,9 @@ const ATTEMPTS: usize = 10;
 
 /// An open PostgreSQL database.
 pub(crate) struct Postgres {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Connections<Engine>,
     /// One connection that nobody else takes: the feed is read however busy the others are.
-    pub(crate) feed: PgPool,
+    pub(crate) feed: Connections<Engine>,
     timeout: Duration,
     roles: Arc<RoleCache>,
 }
@@ -34,40 +35,61 @@ impl Postgres {
         options: &DatabaseOptions,
         roles: Arc<RoleCache>,
     ) -> Result<Self, OpenError> {
-        let place = format!(
-            "{}:{}/{}",
-            connect.get_host(),
-            connect.get_port(),
-            connect.get_database().unwrap_or_else(|| connect.get_username()),
-        );
+        let place = place(&connect);
         let connect = connect.disable_statement_logging();
         let pool = pool(connect.clone(), options.max_connections.max(1), options.timeout);
         let feed = self::pool(connect, 1, options.timeout);
+        let opened = Self {
+            pool: Connections::own(pool),
+            feed: Connections::own(feed),
+            timeout: options.timeout,
+            roles,
+        };
+        opened.ready(&place, options.migrate).await?;
+        Ok(opened)
+    }
+
+    /// On the pool of an application.
+    pub(crate) async fn on(
+        pool: PgPool,
+        share: &PoolShare,
+        roles: Arc<RoleCache>,
+    ) -> Result<Self, OpenError> {
+        let place = place(&pool.connect_options());
+        let feed = pool::beside(&pool, share.timeout);
+        let opened = Self {
+            pool: Connections::share_of(pool, share),
+            feed: Connections::own(feed),
+            timeout: share.timeout,
+            roles,
+        };
+        opened.ready(&place, share.migrate).await?;
+        Ok(opened)
+    }
+
+    /// Makes sure of the database and its schema.
+    async fn ready(&self, place: &str, migrate: bool) -> Result<(), OpenError> {
         let unreachable = |source| OpenError::Unreachable {
-            place: place.clone(),
+            place: place.to_owned(),
             source,
         };
-
-        let mut connection = pool.acquire().await.map_err(unreachable)?;
+        let mut connection = self.pool.acquire().await.map_err(unreachable)?;
         let (encoding,): (String,) = sqlx::query_as("SHOW server_encoding")
             .fetch_one(&mut *connection)
             .await
             .map_err(unreachable)?;
         if encoding != "UTF8" {
-            return Err(OpenError::Encoding { place, encoding });
+            return Err(OpenError::Encoding {
+                place: place.to_owned(),
+                encoding,
+            });
         }
-        if options.migrate {
-            migration::apply_postgres(&mut connection).await?;
+        if migrate {
+            migration::apply_postgres(&mut connection).await
         } else {
-            migration::pending(&mut Connection::Postgres(&mut connection)).await?;
+            let pending = migration::pending(&mut Connection::Postgres(&mut connection)).await;
+            pending.map(|_| ())
         }
-        drop(connection);
-        Ok(Self {
-            pool,
-            feed,
-            timeout: options.timeout,
-            roles,
-        })
     }
 
     pub(crate) async fn close(&self) {
@@ -92,7 +114,8 @@ impl Postgres {
 
     /// Runs an act once. The outer error: nothing happened for sure; the inner one: what to answer.
     async fn attempt<A: Act>(&self, act: &A) -> Result<Result<Done<A::Output>, A::Error>, Failure<A::Error>> {
-        let mut transaction = self.pool.begin().await?;
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = self.begin(&mut connection).await?;
         // The server ends each statement in time; this is for a server that no longer says anything. The connection
         // rolls back before anybody else gets it.
         let ran = tokio::time::timeout(
@@ -103,9 +126,21 @@ impl Postgres {
         self.commit(transaction, done).await
     }
 
+    /// On our own connections the server knows already how long a statement may take.
+    async fn begin<'c>(
+        &self,
+        connection: &'c mut PgConnection,
+    ) -> Result<Transaction<'c, Engine>, sqlx::Error> {
+        if self.pool.is_borrowed() {
+            connection.begin_with(dialect::begin_within(self.timeout)).await
+        } else {
+            connection.begin().await
+        }
+    }
+
     async fn commit<T, E: From<StoreError>>(
         &self,
-        transaction: Transaction<'static, Engine>,
+        transaction: Transaction<'_, Engine>,
         done: Done<T>,
     ) -> Result<Result<Done<T>, E>, Failure<E>> {
         let committed = tokio::time::timeout(self.timeout, transaction.commit()).await;
@@ -134,6 +169,16 @@ impl Postgres {
             .await
             .unwrap_or_else(|_| Err(store_error(silent())))
     }
+}
+
+/// For messages: host, port, database.
+fn place(connect: &PgConnectOptions) -> String {
+    format!(
+        "{}:{}/{}",
+        connect.get_host(),
+        connect.get_port(),
+        connect.get_database().unwrap_or_else(|| connect.get_username()),
+    )
 }
 
 fn silent() -> sqlx::Error {

@@ -1,6 +1,7 @@
 //! SQLite: one connection that writes, a few that read.
 
 mod job;
+mod pragmas;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -15,19 +16,24 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, SqliteConnection, SqlitePool,
+    ConnectOptions, Sqlite as Engine, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
 };
 
 pub(crate) use self::writer::Writer;
-use crate::{DatabaseOptions, OpenError, dialect, migration, role::RoleCache};
+use crate::{
+    DatabaseOptions, OpenError, PoolShare, dialect, migration,
+    pool::{self, Connections},
+    role::RoleCache,
+    sql,
+};
 
 /// An open SQLite file.
 pub(crate) struct Sqlite {
     pub(crate) writer: Writer,
-    pub(crate) readers: SqlitePool,
+    pub(crate) readers: Connections<Engine>,
     /// One connection that nobody else takes: the feed is read however busy the others are.
-    pub(crate) feed: SqlitePool,
+    pub(crate) feed: Connections<Engine>,
 }
 
 impl Sqlite {
@@ -40,23 +46,37 @@ impl Sqlite {
         let opener = Opener {
             path: path.to_owned(),
             timeout: options.timeout,
+            pool: None,
         };
-        let mut connection = opener.connect().await?;
-        if options.migrate {
-            migration::apply_sqlite(&mut connection)
-                .await
-                .map_err(|error| opener.explain(error))?;
-        } else {
-            migration::pending(&mut crate::sql::Connection::Sqlite(&mut connection))
-                .await
-                .map_err(|error| opener.explain(error))?;
-        }
+        let connection = opener.ready(options.migrate).await?;
         let readers = opener.readers(options.max_connections.max(1), Duration::from_secs(600));
         let feed = opener.readers(1, Duration::from_secs(600));
         Ok(Self {
             writer: Writer::start(connection, opener, roles),
+            readers: Connections::own(readers),
+            feed: Connections::own(feed),
+        })
+    }
+
+    /// On the pool of an application.
+    pub(crate) async fn on(
+        pool: SqlitePool,
+        share: &PoolShare,
+        roles: Arc<RoleCache>,
+    ) -> Result<Self, OpenError> {
+        let own = pool::beside(&pool, share.timeout);
+        let opener = Opener {
+            path: pool.connect_options().get_filename().to_owned(),
+            timeout: share.timeout,
+            pool: Some(own.clone()),
+        };
+        let readers = Connections::share_of(pool, share);
+        look(&readers).await.map_err(|error| opener.explain(error))?;
+        let connection = opener.ready(share.migrate).await?;
+        Ok(Self {
+            writer: Writer::start(connection, opener, roles),
             readers,
-            feed,
+            feed: Connections::own(own),
         })
     }
 
@@ -88,6 +108,8 @@ fn make_file(path: &Path, create: bool) -> Result<(), OpenError> {
 pub(crate) struct Opener {
     path: PathBuf,
     pub(crate) timeout: Duration,
+    /// Makes connections as the pool of an application does, in the file of which we live.
+    pool: Option<SqlitePool>,
 }
 
 impl Opener {
@@ -101,14 +123,34 @@ impl Opener {
             .disable_statement_logging()
     }
 
+    /// The connection that writes, to a file whose schema is as it should be.
+    async fn ready(&self, migrate: bool) -> Result<SqliteConnection, OpenError> {
+        let mut connection = self.connect().await?;
+        let looked = if migrate {
+            migration::apply_sqlite(&mut connection).await
+        } else {
+            let pending = migration::pending(&mut sql::Connection::Sqlite(&mut connection)).await;
+            pending.map(|_| ())
+        };
+        looked.map_err(|error| self.explain(error))?;
+        Ok(connection)
+    }
+
     /// The connection that writes.
     pub(crate) async fn connect(&self) -> Result<SqliteConnection, OpenError> {
-        let failed = |error: sqlx::Error| self.explain(OpenError::Schema(error));
-        let mut connection = self.options().connect().await.map_err(failed)?;
+        let connection = match &self.pool {
+            Some(pool) => borrowed(pool).await,
+            None => self.own().await,
+        };
+        connection.map_err(|error| self.explain(error))
+    }
+
+    async fn own(&self) -> Result<SqliteConnection, OpenError> {
+        let mut connection = self.options().connect().await.map_err(OpenError::Schema)?;
         let (mode,): (String,) = sqlx::query_as("PRAGMA journal_mode = WAL")
             .fetch_one(&mut connection)
             .await
-            .map_err(failed)?;
+            .map_err(OpenError::Schema)?;
         if mode != "wal" {
             return Err(OpenError::NoWal {
                 path: self.path.clone(),
@@ -144,4 +186,17 @@ impl Opener {
             other => other,
         }
     }
+}
+
+/// Whether the connections of the pool are as they must be.
+async fn look(pool: &Connections<Engine>) -> Result<(), OpenError> {
+    let mut connection = pool.acquire().await.map_err(OpenError::Schema)?;
+    pragmas::check(&mut connection).await
+}
+
+/// Taken out of the pool, which makes another one in its place.
+async fn borrowed(pool: &SqlitePool) -> Result<SqliteConnection, OpenError> {
+    let mut connection = pool.acquire().await.map_err(OpenError::Schema)?.detach();
+    pragmas::check(&mut connection).await?;
+    Ok(connection)
 }

@@ -52,9 +52,23 @@ async fn open() -> (TempDir, Sqlite) {
     (folder, sqlite)
 }
 
+/// In the database of an application, on its pool.
+async fn borrow() -> (TempDir, Sqlite) {
+    let folder = TempDir::new().unwrap();
+    let options = SqliteConnectOptions::new()
+        .filename(folder.path().join("app.db"))
+        .create_if_missing(true)
+        .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal);
+    let pool = SqlitePoolOptions::new().connect_with(options).await.unwrap();
+    let sqlite = Sqlite::on(pool, &PoolShare::default(), Arc::new(RoleCache::default()))
+        .await
+        .unwrap();
+    (folder, sqlite)
+}
+
 async fn rows(sqlite: &Sqlite) -> Vec<String> {
     let rows: Vec<(String,)> = sqlx::query_as("SELECT name FROM portcullis_meta ORDER BY name")
-        .fetch_all(&sqlite.readers)
+        .fetch_all(&mut *sqlite.readers.acquire().await.unwrap())
         .await
         .unwrap();
     rows.into_iter().map(|(name,)| name).collect()
@@ -140,19 +154,23 @@ impl Act for Settings {
 
 #[tokio::test]
 async fn what_is_answered_is_on_the_disk() {
-    let (_folder, sqlite) = open().await;
     let full = ("wal".to_owned(), 2, 1);
-    assert_eq!(sqlite.writer.act(Settings).await.unwrap().value, full);
-    // After a failure too, which opens the file again.
-    assert!(probe(&sqlite, "panicked", Then::Panic).await.is_err());
-    assert_eq!(sqlite.writer.act(Settings).await.unwrap().value, full);
+    for (_folder, sqlite) in [open().await, borrow().await] {
+        assert_eq!(sqlite.writer.act(Settings).await.unwrap().value, full);
+        // After a failure too, which opens the file again.
+        assert!(probe(&sqlite, "panicked", Then::Panic).await.is_err());
+        assert_eq!(sqlite.writer.act(Settings).await.unwrap().value, full);
+    }
 }
 
 #[tokio::test]
 async fn a_reader_cannot_write() {
     let (_folder, sqlite) = open().await;
     for pool in [&sqlite.readers, &sqlite.feed] {
-        let written = sqlx::query("DELETE FROM portcullis_roles").execute(pool).await;
+        let mut reader = pool.acquire().await.unwrap();
+        let written = sqlx::query("DELETE FROM portcullis_roles")
+            .execute(&mut *reader)
+            .await;
         assert!(written.is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Every method of the port, on both engines.
+//! Every method of the port, on both engines, on databases of our own and on the pools of applications.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod administrators;
@@ -9,6 +9,7 @@ mod fixture;
 mod keys;
 mod list;
 mod passwords;
+mod pools;
 mod races;
 mod refresh;
 mod roles;
