@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{AccountError, Authority, Caller, TokenPair, TryLater};
+use super::{AccountError, Authority, Caller, TokenPair, TryLater, limits::Account};
 use crate::{
     access::Principal,
     audit::kind,
@@ -119,11 +119,7 @@ impl Authority {
         principal: &Principal,
         password: Password,
     ) -> Result<Credentials, AccountError> {
-        self.limit(
-            &self.rules.password,
-            caller,
-            Some(principal.user.uuid().as_bytes()),
-        )?;
+        self.limit(&self.rules.password, caller, Some(Account::User(principal.user)))?;
         let found = self
             .store
             .credentials(principal.user)

@@ -89,9 +89,10 @@ impl Authority {
         let refresh = RefreshToken::issue(session, &self.session_keys)
             .map_err(|error| StoreError::Corrupt(format!("session {}: {error}", session.id)))?;
         // The device is named after the session: nothing more is stored, and a refresh gives the same one.
+        let device = DeviceId::from_uuid(session.id.uuid());
         let device = self
             .devices
-            .issue(standing.user.id, DeviceId::from_uuid(session.id.uuid()), now);
+            .issue(standing.user.id, device, standing.password_epoch, now);
         Ok(TokenPair {
             access,
             refresh,

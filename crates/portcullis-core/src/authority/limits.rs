@@ -1,7 +1,11 @@
 use std::time::Duration;
 
 use super::{Authority, Caller, TryLater};
-use crate::limit::{Quota, Rule, address_key};
+use crate::{
+    id::{DeviceId, SessionId, UserId},
+    limit::{Quota, Rule, address_key},
+    user::EmailKey,
+};
 
 /// Rate limits of the endpoints where something can be guessed, each by address and by account.
 #[derive(Clone, Debug)]
@@ -80,30 +84,47 @@ pub(super) struct Rules {
     pub(super) password: RulePair,
 }
 
+/// On whose account something is tried. Each kind counts apart from the others.
+#[derive(Clone, Copy)]
+pub(super) enum Account<'a> {
+    Email(&'a EmailKey),
+    Device(DeviceId),
+    Session(SessionId),
+    User(UserId),
+}
+
+impl Account<'_> {
+    fn key(self) -> Vec<u8> {
+        let uuid;
+        let (kind, name) = match self {
+            Self::Email(email) => (b"email ".as_slice(), email.as_str().as_bytes()),
+            Self::Device(device) => {
+                uuid = device.uuid();
+                (b"device ".as_slice(), uuid.as_bytes().as_slice())
+            }
+            Self::Session(session) => {
+                uuid = session.uuid();
+                (b"session ".as_slice(), uuid.as_bytes().as_slice())
+            }
+            Self::User(user) => {
+                uuid = user.uuid();
+                (b"user ".as_slice(), uuid.as_bytes().as_slice())
+            }
+        };
+        [kind, name].concat()
+    }
+}
+
 impl Authority {
-    /// Counts a request by address and by account, or turns it away. The account's key carries the kind of
-    /// account, so that a device can never share a bucket with an email.
+    /// Counts a request by address and by account, or turns it away.
     pub(super) fn limit(
         &self,
         rules: &RulePair,
         caller: &Caller,
-        account: Option<&[u8]>,
+        account: Option<Account<'_>>,
     ) -> Result<(), TryLater> {
-        if !self.config.limits.enabled {
-            return Ok(());
-        }
-        let address = caller.address.map(|address| {
-            let mut key = rules.address.name().as_bytes().to_vec();
-            key.push(b' ');
-            key.extend_from_slice(address_key(address).as_ref());
-            key
-        });
-        let account = account.map(|account| {
-            let mut key = rules.account.name().as_bytes().to_vec();
-            key.push(b' ');
-            key.extend_from_slice(account);
-            key
-        });
+        let address = caller.address.map(address_key);
+        let account = account.map(Account::key);
         let mut asked: Vec<(&Rule, &[u8])> = Vec::with_capacity(2);
         if let Some(key) = &address {
             asked.push((&rules.address, key));
@@ -111,14 +132,30 @@ impl Authority {
         if let Some(key) = &account {
             asked.push((&rules.account, key));
         }
-        let Some(decision) = self.limiter.check_all(&asked) else {
+        self.ask(caller, &asked)
+    }
+
+    /// Counts a request by account alone: its address was counted before it was known which account it is about.
+    pub(super) fn limit_account(
+        &self,
+        rules: &RulePair,
+        caller: &Caller,
+        account: Account<'_>,
+    ) -> Result<(), TryLater> {
+        self.ask(caller, &[(&rules.account, &account.key())])
+    }
+
+    fn ask(&self, caller: &Caller, asked: &[(&Rule, &[u8])]) -> Result<(), TryLater> {
+        if !self.config.limits.enabled {
             return Ok(());
-        };
-        if decision.allowed {
-            caller.note_limit(decision);
-            Ok(())
-        } else {
-            Err(TryLater::Limited(decision))
+        }
+        match self.limiter.check_all(asked) {
+            Some(decision) if !decision.allowed => Err(TryLater::Limited(decision)),
+            Some(decision) => {
+                caller.note_limit(decision);
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 }

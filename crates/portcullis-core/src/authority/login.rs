@@ -1,7 +1,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use super::{Authority, Caller, LoginError, TokenPair, TryLater};
+use super::{Authority, Caller, LoginError, TokenPair, TryLater, limits::Account};
 use crate::{
     access::Scope,
     audit::{Actor, AuditEvent, kind},
@@ -27,6 +27,15 @@ pub struct LoginRequest {
     pub device: Option<SecretString>,
 }
 
+/// How an attempt was counted.
+struct Attempt {
+    key: AttemptKey,
+    /// Consecutive ones under this key, this one included.
+    count: u32,
+    /// That of a known device whose attempts are used up.
+    worn_out: Option<AttemptKey>,
+}
+
 impl Authority {
     /// Logs a user in.
     ///
@@ -41,10 +50,10 @@ impl Authority {
         } = request;
         let email = EmailKey::of(&identifier);
         let device = device.and_then(|token| self.devices.read(token.expose_secret(), self.clock.now()));
-        match &device {
-            Some(device) => self.limit(&self.rules.login, caller, Some(&device.attempt_key().0))?,
-            None => self.limit(&self.rules.login, caller, Some(email.as_str().as_bytes()))?,
-        }
+        let account = device
+            .as_ref()
+            .map_or(Account::Email(&email), |known| Account::Device(known.device));
+        self.limit(&self.rules.login, caller, Some(account))?;
 
         // Before the first look into the store: what a flood is refused costs no query. A device of another account
         // gets no more by it than a device of its own.
@@ -60,17 +69,7 @@ impl Authority {
             .credentials_by_email(&email)
             .await
             .map_err(TryLater::from)?;
-        let device = self.own_device(device, found.as_ref(), &email, caller)?;
-        let attempts = match (&device, &found) {
-            (Some(device), _) => device.attempt_key(),
-            (None, Some(found)) => AttemptKey::user(found.user),
-            (None, None) => self.unknown.key(&email),
-        };
-        let count = self
-            .store
-            .count_attempt(&attempts, self.clock.now())
-            .await
-            .map_err(TryLater::from)?;
+        let attempt = self.count(caller, device, found.as_ref(), &email).await?;
 
         let target = match found.as_ref().and_then(|found| found.password.clone()) {
             Some(hash) => Target::Stored(hash),
@@ -82,7 +81,7 @@ impl Authority {
             Ok(verdict) => verdict,
             Err(error) => {
                 // It was never evaluated, so it must not count; if this fails too, one attempt too many is counted.
-                let _ = self.store.refund_attempt(&attempts).await;
+                let _ = self.store.refund_attempt(&attempt.key).await;
                 return Err(TryLater::from(error).into());
             }
         };
@@ -90,7 +89,7 @@ impl Authority {
         if let Some(problem) = &verdict.problem {
             tracing::error!(%problem, "hash.unreadable");
         }
-        let locked = count > self.config.max_failures;
+        let locked = attempt.count > self.config.max_failures;
         let user = found.as_ref().map(|found| found.user);
         let Some(found) =
             found.filter(|found| verdict.matches && found.status == UserStatus::Active && !locked)
@@ -105,7 +104,7 @@ impl Authority {
         } else {
             None
         };
-        let result = self.admit(caller, found, attempts, upgrade, scopes).await;
+        let result = self.admit(caller, found, &attempt, upgrade, scopes).await;
         // The password was right all the same: whoever tries passwords must not pass unseen by asking for too much.
         match &result {
             Err(LoginError::Scope) => self.login_failed(caller, &identifier, user, Some("scope")),
@@ -115,30 +114,46 @@ impl Authority {
         result
     }
 
-    /// The presented device, if it is one of this account's. Somebody else's counts as none, and then the account's
-    /// own limit applies after all: devices of an attacker's account must not open another bucket on the victim's.
-    fn own_device(
+    /// Counts the attempt: of a known device by itself, so that strangers who guess cannot lock its owner out; of all
+    /// others by account.
+    ///
+    /// Somebody else's device counts as none: devices of an attacker's account must not open another bucket on the
+    /// victim's. So does one from before the present password, and one that has used up its attempts, which is then no worse
+    /// off than a stranger (decision 0007). The account's own limit then applies after all.
+    async fn count(
         &self,
+        caller: &Caller,
         device: Option<KnownDevice>,
         found: Option<&Credentials>,
         email: &EmailKey,
-        caller: &Caller,
-    ) -> Result<Option<KnownDevice>, TryLater> {
-        match device {
-            Some(device) if found.is_some_and(|found| found.user == device.user) => Ok(Some(device)),
-            Some(_) => {
-                self.limit(&self.rules.login, caller, Some(email.as_str().as_bytes()))?;
-                Ok(None)
+    ) -> Result<Attempt, TryLater> {
+        let now = self.clock.now();
+        let mut worn_out = None;
+        if let Some(device) = device {
+            if found.is_some_and(|found| device.is_of(found)) {
+                let key = device.attempt_key();
+                let count = self.store.count_attempt(&key, now).await?;
+                if count <= self.config.max_failures {
+                    return Ok(Attempt {
+                        key,
+                        count,
+                        worn_out: None,
+                    });
+                }
+                worn_out = Some(key);
             }
-            None => Ok(None),
+            self.limit_account(&self.rules.login, caller, Account::Email(email))?;
         }
+        let key = found.map_or_else(|| self.unknown.key(email), |found| AttemptKey::user(found.user));
+        let count = self.store.count_attempt(&key, now).await?;
+        Ok(Attempt { key, count, worn_out })
     }
 
     async fn admit(
         &self,
         caller: &Caller,
         found: Credentials,
-        attempts: AttemptKey,
+        attempt: &Attempt,
         upgrade: Option<StoredHash>,
         scopes: Option<Vec<Scope>>,
     ) -> Result<TokenPair, LoginError> {
@@ -147,7 +162,7 @@ impl Authority {
             let granted = standing.is_some_and(|standing| !standing.narrowed(Some(wanted)).0.is_empty());
             if !granted {
                 // Evaluated, and no failure to know the password.
-                let _ = self.store.refund_attempt(&attempts).await;
+                let _ = self.store.refund_attempt(&attempt.key).await;
                 return Err(LoginError::Scope);
             }
         }
@@ -156,7 +171,7 @@ impl Authority {
             user: found.user,
             session_epoch: found.session_epoch,
             session: self.new_session(caller, scopes),
-            clear: vec![attempts],
+            clear: std::iter::once(attempt.key).chain(attempt.worn_out).collect(),
             upgrade: found.password.zip(upgrade),
         };
         let (standing, session) = self

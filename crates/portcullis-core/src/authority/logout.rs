@@ -1,4 +1,4 @@
-use super::{Authority, Caller, RefreshError, TryLater};
+use super::{Authority, Caller, RefreshError, TryLater, limits::Account};
 use crate::{
     access::Principal,
     audit::ActContext,
@@ -24,7 +24,7 @@ impl Authority {
         self.limit(
             &self.rules.refresh,
             caller,
-            Some(presented.session.uuid().as_bytes()),
+            Some(Account::Session(presented.session)),
         )?;
         let session = self
             .store

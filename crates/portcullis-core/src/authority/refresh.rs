@@ -1,4 +1,4 @@
-use super::{Authority, Caller, RefreshError, TokenPair, TryLater};
+use super::{Authority, Caller, RefreshError, TokenPair, TryLater, limits::Account};
 use crate::{
     session::{PresentedRefresh, RefreshAct},
     store::RefreshOutcome,
@@ -14,7 +14,7 @@ impl Authority {
         self.limit(
             &self.rules.refresh,
             caller,
-            Some(presented.session.uuid().as_bytes()),
+            Some(Account::Session(presented.session)),
         )?;
         let session = presented.session;
         let (rules, keys) = (self.config.sessions, self.session_keys.clone());

@@ -1,4 +1,4 @@
-use super::{Authority, Caller, RegisterError, TokenPair, TryLater};
+use super::{Authority, Caller, RegisterError, TokenPair, TryLater, limits::Account};
 use crate::{
     audit::kind,
     id::UserId,
@@ -35,11 +35,7 @@ impl Authority {
             password,
             name,
         } = registration;
-        self.limit(
-            &self.rules.register,
-            caller,
-            Some(email.key().as_str().as_bytes()),
-        )?;
+        self.limit(&self.rules.register, caller, Some(Account::Email(&email.key())))?;
         self.check_password(&password, &email, &name)
             .map_err(RegisterError::Password)?;
         // Asked first so that no hashing is spent on it; the unique key in the store decides.

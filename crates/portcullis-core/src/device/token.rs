@@ -7,7 +7,7 @@ use crate::{
     clock::Timestamp,
     id::{DeviceId, UserId},
     key::{SealedTokens, Vault},
-    store::AttemptKey,
+    store::{AttemptKey, Credentials},
 };
 
 /// For how long a device is known after the login that handed its token out: one year.
@@ -16,12 +16,13 @@ pub const DEVICE_TOKEN_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
 /// A token may come from a node whose clock is ahead of ours by so much.
 const SKEW: Duration = Duration::from_secs(60);
 
-/// User, device, time of issue.
-const BODY: usize = 16 + 16 + 8;
+/// User, device, epoch of the password, time of issue.
+const BODY: usize = 16 + 16 + 8 + 8;
 
 /// A device token to give out. It opens nothing by itself: it only tells attempts of a known device apart.
 ///
-/// `ptd_` and, in base64url: id of the MAC key (4 bytes), user (16), device (16), time of issue (8), MAC (16).
+/// `ptd_` and, in base64url: id of the MAC key (4 bytes), user (16), device (16), epoch of the
+/// password (8), time of issue (8), MAC (16).
 pub struct DeviceToken(SecretString);
 
 impl DeviceToken {
@@ -39,11 +40,19 @@ pub struct KnownDevice {
     pub user: UserId,
     /// Which.
     pub device: DeviceId,
+    /// The user's `password_epoch` when it was issued: a new password forgets the device.
+    pub password_epoch: i64,
     /// When its token was issued.
     pub issued_at: Timestamp,
 }
 
 impl KnownDevice {
+    /// Whether it is known for this account, as it is now: its user has logged in on it with the present password.
+    #[must_use]
+    pub fn is_of(&self, account: &Credentials) -> bool {
+        self.user == account.user && self.password_epoch == account.password_epoch
+    }
+
     /// Under which the attempts of this device are counted.
     #[must_use]
     pub fn attempt_key(&self) -> AttemptKey {
@@ -62,9 +71,9 @@ impl KnownDevice {
 /// let keys = DeviceKeys::new(&Vault::new(&MasterKey::generate(&SystemRng)));
 /// let now = SystemClock.now();
 /// let (user, device) = (UserId::generate(now, &SystemRng), DeviceId::generate(now, &SystemRng));
-/// let token = keys.issue(user, device, now);
+/// let token = keys.issue(user, device, 1, now);
 /// let known = keys.read(token.secret().expose_secret(), now).unwrap();
-/// assert_eq!((known.user, known.device), (user, device));
+/// assert_eq!((known.user, known.device, known.password_epoch), (user, device, 1));
 /// ```
 pub struct DeviceKeys(SealedTokens<BODY>);
 
@@ -77,28 +86,31 @@ impl DeviceKeys {
 
     /// The token of a device on which the user has just logged in.
     #[must_use]
-    pub fn issue(&self, user: UserId, device: DeviceId, now: Timestamp) -> DeviceToken {
+    pub fn issue(&self, user: UserId, device: DeviceId, password_epoch: i64, now: Timestamp) -> DeviceToken {
         let mut body = [0; BODY];
         body[..16].copy_from_slice(user.uuid().as_bytes());
         body[16..32].copy_from_slice(device.uuid().as_bytes());
-        body[32..].copy_from_slice(&now.millis().to_be_bytes());
+        body[32..40].copy_from_slice(&password_epoch.to_be_bytes());
+        body[40..].copy_from_slice(&now.millis().to_be_bytes());
         DeviceToken(self.0.seal(&body))
     }
 
     /// Reads a token that came with an attempt. `None` when it is not one of ours or has expired: the attempt is then
-    /// one of an unknown device, nothing worse. Compare [`KnownDevice::user`] with the account that is tried.
+    /// one of an unknown device, nothing worse. Ask [`KnownDevice::is_of`] about the account that is tried.
     #[must_use]
     pub fn read(&self, token: &str, now: Timestamp) -> Option<KnownDevice> {
         let body = self.0.open(token)?;
-        let (mut user, mut device, mut issued_at) = ([0; 16], [0; 16], [0; 8]);
+        let (mut user, mut device, mut epoch, mut issued_at) = ([0; 16], [0; 16], [0; 8], [0; 8]);
         user.copy_from_slice(&body[..16]);
         device.copy_from_slice(&body[16..32]);
-        issued_at.copy_from_slice(&body[32..]);
+        epoch.copy_from_slice(&body[32..40]);
+        issued_at.copy_from_slice(&body[40..]);
         let issued_at = Timestamp::from_millis(i64::from_be_bytes(issued_at));
         let valid = issued_at <= now + SKEW && now < issued_at + DEVICE_TOKEN_LIFETIME;
         valid.then_some(KnownDevice {
             user: UserId::from_uuid(Uuid::from_bytes(user)),
             device: DeviceId::from_uuid(Uuid::from_bytes(device)),
+            password_epoch: i64::from_be_bytes(epoch),
             issued_at,
         })
     }
@@ -119,9 +131,10 @@ mod tests {
         let known = KnownDevice {
             user: UserId::generate(now, &SystemRng),
             device: DeviceId::generate(now, &SystemRng),
+            password_epoch: 7,
             issued_at: now,
         };
-        let token = keys.issue(known.user, known.device, now);
+        let token = keys.issue(known.user, known.device, known.password_epoch, now);
         (known, token.secret().expose_secret().to_owned())
     }
 
@@ -130,7 +143,7 @@ mod tests {
         let keys = DeviceKeys::new(&Vault::new(&MasterKey::generate(&SystemRng)));
         let clock = MovableClock::default();
         let (known, token) = issued(&keys, clock.now());
-        assert!(token.starts_with("ptd_") && token.len() == 84, "{token}");
+        assert!(token.starts_with("ptd_") && token.len() == 95, "{token}");
         assert_eq!(keys.read(&token, clock.now()), Some(known));
         clock.advance(
             DEVICE_TOKEN_LIFETIME
@@ -168,7 +181,6 @@ mod tests {
         let (_, token) = issued(&keys, now);
         let other = DeviceKeys::new(&Vault::new(&MasterKey::generate(&SystemRng)));
         assert_eq!(other.read(&token, now), None);
-        // Bodies of refresh and device tokens are equally long: the keys tell them apart.
         assert_eq!(keys.read(&token.replace("ptd_", "ptr_"), now), None);
         let session = crate::session::SessionKeys::new(vault);
         assert!(crate::session::PresentedRefresh::read(&token.replace("ptd_", "ptr_"), &session).is_err());

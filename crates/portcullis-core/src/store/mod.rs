@@ -88,8 +88,8 @@ pub trait Store: Send + Sync + 'static {
     /// One session.
     async fn session(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError>;
 
-    /// Stores a new password hash, raises `session_epoch`, ends all sessions but the kept one, clears the
-    /// attempts counted against the account.
+    /// Stores a new password hash, raises `session_epoch` and `password_epoch`, ends all sessions but the kept one, clears
+    /// the attempts counted against the account.
     async fn set_password(&self, context: &ActContext, act: SetPassword) -> Result<Opened, UserActError>;
 
     /// Changes name, email, roles or status. Roles and status raise `token_epoch`; disabling also raises

@@ -21,6 +21,8 @@ pub struct Credentials {
     pub status: UserStatus,
     /// `session_epoch` as of now.
     pub session_epoch: i64,
+    /// `password_epoch` as of now.
+    pub password_epoch: i64,
 }
 
 /// Which users to list.

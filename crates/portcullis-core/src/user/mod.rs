@@ -91,6 +91,8 @@ pub struct Standing {
     pub token_epoch: i64,
     /// Raised by logout everywhere, disabling, a new password.
     pub session_epoch: i64,
+    /// Raised by a new password.
+    pub password_epoch: i64,
     /// Raised by each edit of any role.
     pub roles_epoch: i64,
     /// All roles, as of `roles_epoch`.

@@ -39,8 +39,8 @@ impl Act for CreateUser {
             tx.sql(),
             "INSERT INTO portcullis_users
              (id, email, email_key, name, name_key, password, password_kind, status, token_epoch, session_epoch,
-              created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
+              password_epoch, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10)",
             user.id.uuid(),
             user.email.as_str(),
             user.email.key().as_str(),

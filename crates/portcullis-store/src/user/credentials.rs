@@ -20,6 +20,7 @@ struct CredentialsRow {
     password: Option<String>,
     status: String,
     session_epoch: i64,
+    password_epoch: i64,
 }
 
 impl CredentialsRow {
@@ -40,6 +41,7 @@ impl CredentialsRow {
                 .parse()
                 .map_err(|_| Corrupt::new("the status of a user"))?,
             session_epoch: self.session_epoch,
+            password_epoch: self.password_epoch,
         })
     }
 }
@@ -55,7 +57,8 @@ pub(crate) async fn credentials_by_email(
     let row = fetch_optional!(
         connection,
         CredentialsRow,
-        "SELECT id, email, name, password, status, session_epoch FROM portcullis_users WHERE email_key = $1",
+        "SELECT id, email, name, password, status, session_epoch, password_epoch FROM portcullis_users
+         WHERE email_key = $1",
         email.as_str()
     )?;
     Ok(row.map(CredentialsRow::credentials).transpose()?)
@@ -69,7 +72,8 @@ pub(crate) async fn credentials_by_id(
     let row = fetch_optional!(
         connection,
         CredentialsRow,
-        "SELECT id, email, name, password, status, session_epoch FROM portcullis_users WHERE id = $1",
+        "SELECT id, email, name, password, status, session_epoch, password_epoch FROM portcullis_users
+         WHERE id = $1",
         id.uuid()
     )?;
     Ok(row.map(CredentialsRow::credentials).transpose()?)

@@ -31,7 +31,7 @@ use crate::{
     sql::execute,
 };
 
-/// Both epochs of a new user.
+/// The epochs of a new user.
 const FIRST_EPOCH: i64 = 1;
 
 async fn insert_roles(tx: &mut Tx<'_>, user: Uuid, roles: &BTreeSet<RoleName>) -> Result<(), sqlx::Error> {

@@ -49,6 +49,8 @@ impl Act for ChangePassword {
             concat!(
                 "UPDATE portcullis_users SET password = $2, password_kind = $3, session_epoch = ",
                 raised!("session_epoch", "$4"),
+                ", password_epoch = ",
+                raised!("password_epoch", "$4"),
                 " WHERE id = $1 RETURNING session_epoch"
             ),
             id,

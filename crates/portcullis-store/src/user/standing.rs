@@ -21,7 +21,7 @@ const ROUNDS: usize = 16;
 /// Columns of a user (table `u`), epochs and direct roles: all that a token must state, in one statement.
 macro_rules! standing_columns {
     () => {
-        "u.id, u.email, u.name, u.status, u.created_at, u.token_epoch, u.session_epoch,
+        "u.id, u.email, u.name, u.status, u.created_at, u.token_epoch, u.session_epoch, u.password_epoch,
          (SELECT c.n FROM portcullis_counters c WHERE c.name = 'roles_epoch') AS roles_epoch,
          (SELECT string_agg(r.role, ' ') FROM portcullis_user_roles r WHERE r.user_id = u.id) AS roles"
     };
@@ -38,6 +38,7 @@ pub(crate) struct StandingRow {
     created_at: i64,
     token_epoch: i64,
     session_epoch: i64,
+    password_epoch: i64,
     pub(crate) roles_epoch: i64,
     roles: Option<String>,
 }
@@ -52,6 +53,7 @@ impl StandingRow {
             closure: graph.closure(&roles),
             token_epoch: self.token_epoch,
             session_epoch: self.session_epoch,
+            password_epoch: self.password_epoch,
             roles_epoch: self.roles_epoch,
             graph: Arc::clone(graph),
             user: User {

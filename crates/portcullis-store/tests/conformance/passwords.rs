@@ -53,7 +53,9 @@ both! {
         assert_eq!(found.email.as_str(), "Ada@example.com");
         assert_eq!(found.name.as_str(), "Ada Lovelace");
         assert_eq!(found.password.unwrap().expose(), hash("first").expose());
-        assert_eq!(found.session_epoch, world.standing(id).await.session_epoch);
+        let standing = world.standing(id).await;
+        assert_eq!(found.session_epoch, standing.session_epoch);
+        assert_eq!(found.password_epoch, standing.password_epoch);
         let same = world.store.credentials(id).await.unwrap().unwrap();
         assert_eq!(same.user, id);
         assert!(world.store.credentials_by_email(&key("eve@example.com")).await.unwrap().is_none());
@@ -74,6 +76,7 @@ both! {
         let session = opened.session.unwrap();
         assert_eq!(opened.standing, world.standing(id).await);
         assert!(opened.standing.session_epoch > before.session_epoch);
+        assert!(opened.standing.password_epoch > before.password_epoch);
         assert_eq!(opened.standing.token_epoch, before.token_epoch);
         assert_eq!(kinds(&opened.changes), [ChangeKind::UserEpochs {
             user: id,
@@ -104,8 +107,10 @@ both! {
         let world = World::new(db.store());
         let id = world.user("ada@example.com", &["user"]).await;
         world.login(id).await;
+        let before = world.standing(id).await;
         let opened = set(&world, id, None, None).await.unwrap();
         assert!(opened.session.is_none());
+        assert!(opened.standing.password_epoch > before.password_epoch);
         assert!(world.store.sessions(id, world.now()).await.unwrap().is_empty());
         let nobody = UserId::generate(world.now(), &SystemRng);
         assert!(matches!(set(&world, nobody, None, None).await, Err(UserActError::NotFound)));
