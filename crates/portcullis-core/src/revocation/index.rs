@@ -72,7 +72,8 @@ pub struct Index {
     sessions: HashMap<SessionId, Timestamp>,
     users: HashMap<UserId, LeastEpochs>,
     roles: HashMap<RoleName, LeastEpoch>,
-    /// The greatest epoch in `roles`, ever: a token that is at least as new needs no look at its roles.
+    /// The greatest epoch that was ever in `roles`: a token that is at least as new needs no look there. It spares that look
+    /// and decides nothing: an edit that was purged, or that the store has lost, voids no token of later.
     newest_role_edit: AtomicI64,
     keys: HashMap<String, Timestamp>,
     version: watch::Sender<u64>,
@@ -188,16 +189,15 @@ impl Index {
             }
         }
         if principal.roles_epoch < self.newest_role_edit.load(Ordering::SeqCst) {
-            if principal.narrowed {
-                return Err(Revoked::Role);
-            }
             let roles = self.roles.pin();
-            let edited = |role: &RoleName| {
-                roles
-                    .get(role)
-                    .is_some_and(|least| principal.roles_epoch < least.epoch)
+            let later = |edit: &LeastEpoch| principal.roles_epoch < edit.epoch;
+            let edited = if principal.narrowed {
+                roles.values().any(later)
+            } else {
+                let edit = |role: &RoleName| roles.get(role).is_some_and(later);
+                principal.roles.iter().any(edit)
             };
-            if principal.roles.iter().any(edited) {
+            if edited {
                 return Err(Revoked::Role);
             }
         }

@@ -154,6 +154,17 @@ fn an_entry_stays_until_the_latest_of_its_ends() {
     }
 }
 
+/// The store was restored: tokens of now state lesser epochs than the edit that it has lost.
+#[test]
+fn an_edit_that_is_over_voids_no_narrowed_token_of_later() {
+    let index = index(&[edited("admin", 99)]);
+    let mut token = token();
+    token.narrowed = true;
+    assert_eq!(index.check(&token, "key"), Err(Revoked::Role));
+    index.purge(at(1001));
+    assert_eq!(index.check(&token, "key"), Ok(()));
+}
+
 fn any_kind() -> impl Strategy<Value = ChangeKind> {
     prop_oneof![
         (1..4u128).prop_map(ended),
