@@ -6,7 +6,8 @@ use crate::{
 
 /// Number of lanes of the feed. Each act takes its number from one, so that acts on different users rarely wait
 /// for each other.
-pub const LANES: usize = 16;
+pub const LANES: usize = COUNT as usize;
+const COUNT: u8 = 16;
 
 /// The lane in which an act on `subject` is recorded.
 #[must_use]
@@ -14,7 +15,7 @@ pub fn lane_of(subject: &[u8]) -> u8 {
     let mixed = subject.iter().fold(0u32, |hash, byte| {
         hash.wrapping_mul(31).wrapping_add(u32::from(*byte))
     });
-    (mixed ^ (mixed >> 16)).to_le_bytes()[0] % 16
+    (mixed ^ (mixed >> 16)).to_le_bytes()[0] % COUNT
 }
 
 /// What every node must no longer believe.
