@@ -1,5 +1,7 @@
 //! Keys: the vault that the master key opens, and the keys that sign tokens.
 
+mod change;
+mod config;
 mod error;
 mod import;
 mod jwk;
@@ -9,16 +11,18 @@ mod mac;
 mod public;
 mod ring;
 mod sealed_token;
+mod sealing;
 mod secret;
 mod signing;
 mod vault;
 mod verifying;
 
 pub use self::{
+    config::KeyConfig,
     error::{KeyError, KeyMaterialError},
     import::ImportOptions,
     jwk::JwkSet,
-    keys::{KeyConfig, KeySummary, Keys},
+    keys::{KeySummary, Keys},
     lifecycle::KeyState,
     ring::{KeyRing, RingSnapshot},
     signing::{SignError, SigningKey},

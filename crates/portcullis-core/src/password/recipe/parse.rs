@@ -1,9 +1,11 @@
+//! Recipes from what is written in front of salt and digest, and the bounds of what one check may cost.
+
 use argon2::{Algorithm, Version};
 
-use super::{
-    Argon2Params,
+use super::{Prf, Recipe, pbkdf2_work, scrypt_work};
+use crate::password::{
+    HashFormatError,
     params::{MOST_LANES, MOST_MEMORY, MOST_WORK},
-    stored::HashFormatError,
 };
 
 /// The highest cost of bcrypt: 2^15 rounds take one to two seconds.
@@ -13,73 +15,9 @@ const MOST_SCRYPT_WORK: u64 = 1 << 22;
 /// The most rounds of PBKDF2, times blocks of output.
 const MOST_PBKDF2: u64 = 5_000_000;
 
-/// How a hash is computed: family and cost, all but salt and digest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Recipe {
-    Argon2 {
-        algorithm: Algorithm,
-        version: Version,
-        memory: u32,
-        passes: u32,
-        lanes: u32,
-    },
-    Bcrypt {
-        cost: u32,
-    },
-    Scrypt {
-        log_n: u8,
-        r: u32,
-        p: u32,
-    },
-    Pbkdf2 {
-        prf: Prf,
-        rounds: u32,
-        /// Length of the digest, bytes.
-        length: usize,
-    },
-}
-
-/// The hash inside PBKDF2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Prf {
-    Sha256,
-    Sha512,
-}
-
-/// What jobs of like pace have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
-    Argon2,
-    Bcrypt,
-    Scrypt,
-    Pbkdf2Sha256,
-    Pbkdf2Sha512,
-}
-
-impl Prf {
-    pub(super) const fn output(self) -> usize {
-        match self {
-            Self::Sha256 => 32,
-            Self::Sha512 => 64,
-        }
-    }
-}
-
-impl From<Argon2Params> for Recipe {
-    fn from(params: Argon2Params) -> Self {
-        Self::Argon2 {
-            algorithm: Algorithm::Argon2id,
-            version: Version::V0x13,
-            memory: params.memory(),
-            passes: params.passes(),
-            lanes: params.lanes(),
-        }
-    }
-}
-
 impl Recipe {
-    /// From [`StoredHash::kind`](super::StoredHash::kind): `$argon2id$v=19$m=19456,t=2,p=1`, `$2b$10`, ..
-    pub(super) fn parse(kind: &str) -> Result<Self, HashFormatError> {
+    /// From [`StoredHash::kind`](crate::password::StoredHash::kind): `$argon2id$v=19$m=19456,t=2,p=1`, `$2b$10`, ..
+    pub(in crate::password) fn parse(kind: &str) -> Result<Self, HashFormatError> {
         let mut parts = kind.split('$');
         let (Some(""), Some(family)) = (parts.next(), parts.next()) else {
             return Err(HashFormatError::Unknown);
@@ -94,59 +32,6 @@ impl Recipe {
             "pbkdf2-sha256" => pbkdf2(Prf::Sha256, &rest),
             "pbkdf2-sha512" => pbkdf2(Prf::Sha512, &rest),
             _ => Err(HashFormatError::Unknown),
-        }
-    }
-
-    /// What jobs of like pace have in common.
-    pub(super) const fn family(&self) -> Family {
-        match self {
-            Self::Argon2 { .. } => Family::Argon2,
-            Self::Bcrypt { .. } => Family::Bcrypt,
-            Self::Scrypt { .. } => Family::Scrypt,
-            Self::Pbkdf2 { prf: Prf::Sha256, .. } => Family::Pbkdf2Sha256,
-            Self::Pbkdf2 { prf: Prf::Sha512, .. } => Family::Pbkdf2Sha512,
-        }
-    }
-
-    /// How much is to be done, in units of the family.
-    pub(super) fn work(&self) -> u64 {
-        match *self {
-            Self::Argon2 { memory, passes, .. } => u64::from(memory) * u64::from(passes),
-            Self::Bcrypt { cost } => 1 << cost,
-            Self::Scrypt { log_n, r, p } => scrypt_work(log_n, r, p),
-            Self::Pbkdf2 { prf, rounds, length } => pbkdf2_work(prf, rounds, length),
-        }
-    }
-
-    /// The digest's length, bytes, unless a stored hash has another.
-    pub(super) const fn digest_length(&self) -> usize {
-        match self {
-            Self::Argon2 { .. } | Self::Scrypt { .. } => 32,
-            Self::Bcrypt { .. } => 23,
-            Self::Pbkdf2 { length, .. } => *length,
-        }
-    }
-
-    /// Whether the recipe can tell this password from all others. Bcrypt reads 72 bytes and not a byte more, and
-    /// takes a zero byte as the end.
-    pub(super) fn takes(&self, password: &[u8]) -> bool {
-        match self {
-            Self::Bcrypt { .. } => password.len() <= 72 && !password.contains(&0),
-            _ => true,
-        }
-    }
-
-    /// Whether what we make is stronger or of another family.
-    pub(super) fn outdated(&self, params: Argon2Params) -> bool {
-        match *self {
-            Self::Argon2 {
-                algorithm: Algorithm::Argon2id,
-                version: Version::V0x13,
-                memory,
-                passes,
-                ..
-            } => memory < params.memory() || passes < params.passes(),
-            _ => true,
         }
     }
 }
@@ -214,14 +99,8 @@ fn bcrypt(rest: &[&str]) -> Result<Recipe, HashFormatError> {
     }
 }
 
-pub(super) const BCRYPT_FORM: HashFormatError =
+pub(in crate::password) const BCRYPT_FORM: HashFormatError =
     HashFormatError::Malformed("bcrypt", "$2b$10$ and 53 characters of salt and digest");
-
-fn scrypt_work(log_n: u8, r: u32, p: u32) -> u64 {
-    u64::from(r)
-        .saturating_mul(u64::from(p))
-        .saturating_mul(1u64.checked_shl(u32::from(log_n)).unwrap_or(u64::MAX))
-}
 
 fn scrypt(rest: &[&str]) -> Result<Recipe, HashFormatError> {
     const FORM: HashFormatError = HashFormatError::Malformed("scrypt", "$scrypt$ln=..,r=..,p=..$salt$digest");
@@ -244,10 +123,6 @@ fn scrypt(rest: &[&str]) -> Result<Recipe, HashFormatError> {
     Ok(Recipe::Scrypt { log_n, r, p })
 }
 
-fn pbkdf2_work(prf: Prf, rounds: u32, length: usize) -> u64 {
-    u64::from(rounds) * length.div_ceil(prf.output()) as u64
-}
-
 /// PHC (`i=600000` or `i=600000,l=32`), and the form of passlib, which has the bare number of rounds.
 fn pbkdf2(prf: Prf, rest: &[&str]) -> Result<Recipe, HashFormatError> {
     const FORM: HashFormatError =
@@ -268,7 +143,11 @@ fn pbkdf2(prf: Prf, rest: &[&str]) -> Result<Recipe, HashFormatError> {
 }
 
 /// With a digest of `length` bytes, if that is not too much work.
-pub(super) fn pbkdf2_recipe(prf: Prf, rounds: u32, length: usize) -> Result<Recipe, HashFormatError> {
+pub(in crate::password) fn pbkdf2_recipe(
+    prf: Prf,
+    rounds: u32,
+    length: usize,
+) -> Result<Recipe, HashFormatError> {
     if pbkdf2_work(prf, rounds, length) > MOST_PBKDF2 {
         return Err(HashFormatError::Costly(
             "pbkdf2",
@@ -283,6 +162,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::password::Argon2Params;
 
     #[test]
     fn kinds_and_their_work() {

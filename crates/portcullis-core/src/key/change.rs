@@ -1,0 +1,222 @@
+//! What is done to the keys in the store: read, decide ([`lifecycle`]), replace, and again when others were faster.
+
+use serde_json::{Value, json};
+
+use super::{
+    KeyError, KeyState, Keys,
+    import::{self, ImportOptions},
+    keys::{Source, check},
+    lifecycle,
+};
+use crate::{
+    audit::{ActContext, kind},
+    clock::Timestamp,
+    revocation::ChangeKind,
+    store::{KeyActError, StoredKey, Written},
+    token::{Algorithm, MAX_LEEWAY},
+};
+
+/// How often an act is tried again when others changed the keys meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// What a change of the keys is to do, given the keys as they are.
+type Decision = Result<(Vec<StoredKey>, ChangeKind, &'static str, Value), KeyError>;
+
+impl Keys {
+    /// Makes first keys, or keys of the configured algorithm, if need be; then loads.
+    pub(super) async fn make_or_load(&self, context: &ActContext) -> Result<(), KeyError> {
+        let store = self.store()?;
+        for _ in 0..ATTEMPTS {
+            let set = store.keys().await?;
+            let active = set.keys.iter().find(|key| key.state == KeyState::Active.as_str());
+            if active.is_some_and(|key| {
+                self.algorithm
+                    .is_none_or(|wanted| key.algorithm == wanted.as_str())
+            }) {
+                return self.reload().await;
+            }
+            if !set.keys.is_empty() {
+                check(&set)?;
+            }
+            let (first, second) = (self.fresh(context.now).await?, self.fresh(context.now).await?);
+            let (kind, keys) = if set.keys.is_empty() {
+                (
+                    kind::KEY_CREATED,
+                    lifecycle::found(first.clone(), second, context.now),
+                )
+            } else {
+                let until = self.retire_at(context);
+                let keys = lifecycle::replace(&set.keys, first.clone(), second, context.now, until);
+                (kind::KEY_ROTATED, keys)
+            };
+            let event = context.event(
+                kind,
+                None,
+                json!({ "kid": first.kid, "algorithm": first.algorithm }),
+            );
+            match store
+                .replace_keys(context, set.version, keys, ChangeKind::KeysChanged, event)
+                .await
+            {
+                // Nothing is denied by it, and nobody is answered yet who could believe the old keys.
+                Ok(_) => return self.reload().await,
+                Err(KeyActError::Moved) => {}
+                Err(KeyActError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(KeyError::Contended)
+    }
+
+    /// Rotates: the next key signs from now on, a new one waits for its turn. Tokens that are out stay valid.
+    ///
+    /// # Errors
+    /// For shared secrets; when the store fails or others keep changing the keys.
+    pub async fn rotate(&self, context: &ActContext) -> Result<Written<()>, KeyError> {
+        let fresh = self.fresh(context.now).await?;
+        let until = self.retire_at(context);
+        self.change(context, |keys| {
+            let after = lifecycle::rotate(keys, fresh.clone(), context.now, until);
+            let kid = after.first().map(|key| key.kid.clone());
+            Ok((
+                after,
+                ChangeKind::KeysChanged,
+                kind::KEY_ROTATED,
+                json!({ "kid": kid }),
+            ))
+        })
+        .await
+    }
+
+    /// Revokes a key: all that was signed with it is void at once. If it is the active one, the next key takes over.
+    ///
+    /// # Errors
+    /// For shared secrets; without such a key; when the store fails or others keep changing the keys.
+    pub async fn revoke(&self, kid: &str, context: &ActContext) -> Result<Written<()>, KeyError> {
+        let spare = self.fresh(context.now).await?;
+        self.change(context, |keys| {
+            let after = lifecycle::revoke(keys, kid, spare.clone(), context.now)
+                .ok_or_else(|| KeyError::Unknown(kid.to_owned()))?;
+            let change = ChangeKind::KeyRevoked { kid: kid.to_owned() };
+            Ok((after, change, kind::KEY_REVOKED, json!({ "kid": kid })))
+        })
+        .await
+    }
+
+    /// Imports a private key: PEM (PKCS#8, SEC 1, PKCS#1), PKCS#8 in DER, or a private JWK. It waits for its turn in
+    /// the place of the next key, or signs at once. Gives its name.
+    ///
+    /// # Errors
+    /// When it is not a usable key or is there already; as [`Keys::rotate`].
+    pub async fn import(
+        &self,
+        text: &[u8],
+        options: ImportOptions,
+        context: &ActContext,
+    ) -> Result<Written<String>, KeyError> {
+        self.store()?;
+        // An RSA key by itself does not tell.
+        let pss = self.algorithm.filter(|algorithm| *algorithm == Algorithm::PS256);
+        let key = import::private_key(text, options.algorithm.or(pss))?;
+        if let Some(configured) = self.algorithm.filter(|algorithm| *algorithm != key.algorithm()) {
+            return Err(KeyError::OtherAlgorithm {
+                configured,
+                key: key.algorithm(),
+            });
+        }
+        let kid = key.kid().to_string();
+        let stored = self.seal(&key, context.now)?;
+        let until = self.retire_at(context);
+        let written = self
+            .change(context, |keys| {
+                if keys.iter().any(|key| key.kid == stored.kid) {
+                    return Err(KeyError::Exists(stored.kid.clone()));
+                }
+                let after = if options.activate {
+                    lifecycle::put_active(keys, stored.clone(), context.now, until)
+                } else {
+                    lifecycle::put_next(keys, stored.clone(), context.now)
+                };
+                let detail =
+                    json!({ "kid": stored.kid, "algorithm": stored.algorithm, "activate": options.activate });
+                Ok((after, ChangeKind::KeysChanged, kind::KEY_IMPORTED, detail))
+            })
+            .await?;
+        Ok(Written {
+            value: kid,
+            changes: written.changes,
+        })
+    }
+
+    /// Drops the keys of which nothing can be valid any more. Gives how many; the store is left alone if none.
+    ///
+    /// # Errors
+    /// When the store fails or others keep changing the keys.
+    pub async fn prune(&self, context: &ActContext) -> Result<Written<usize>, KeyError> {
+        let none = Written {
+            value: 0,
+            changes: Vec::new(),
+        };
+        let Source::Store { store, .. } = &self.source else {
+            return Ok(none);
+        };
+        let keys = store.keys().await?.keys;
+        let over: Vec<String> = keys
+            .iter()
+            .filter(|key| lifecycle::is_over(key, context.now))
+            .map(|key| key.kid.clone())
+            .collect();
+        if over.is_empty() {
+            return Ok(none);
+        }
+        let written = self
+            .change(context, |keys| {
+                let after = lifecycle::without_over(keys, context.now);
+                Ok((
+                    after,
+                    ChangeKind::KeysChanged,
+                    kind::KEY_RETIRED,
+                    json!({ "kids": over }),
+                ))
+            })
+            .await?;
+        Ok(Written {
+            value: over.len(),
+            changes: written.changes,
+        })
+    }
+
+    /// Reads, decides, replaces; again when others were faster. The new keys are in the ring when it returns.
+    async fn change(
+        &self,
+        context: &ActContext,
+        decide: impl Fn(&[StoredKey]) -> Decision,
+    ) -> Result<Written<()>, KeyError> {
+        let store = self.store()?;
+        for _ in 0..ATTEMPTS {
+            let set = store.keys().await?;
+            check(&set)?;
+            let (keys, change, kind, detail) = decide(&set.keys)?;
+            let event = context.event(kind, None, detail);
+            match store
+                .replace_keys(context, set.version, keys, change, event)
+                .await
+            {
+                Ok(written) => {
+                    // It is done, whatever a reload says; the feed makes this node try again.
+                    if let Err(error) = self.reload().await {
+                        tracing::error!(%error, "the signing keys changed, but could not be read anew");
+                    }
+                    return Ok(written);
+                }
+                Err(KeyActError::Moved) => {}
+                Err(KeyActError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(KeyError::Contended)
+    }
+
+    /// What an act of now retires is needed until then.
+    fn retire_at(&self, context: &ActContext) -> Timestamp {
+        context.deny_until.max(context.now + self.access_ttl + MAX_LEEWAY)
+    }
+}
