@@ -204,6 +204,9 @@ fn rewrite(handler: &mut ItemFn, permission: Option<&TokenStream>) -> syn::Resul
         *first = parse_quote!(__access: #access);
     }
     handler
+        .attrs
+        .push(parse_quote!(#[allow(clippy::type_complexity)]));
+    handler
         .block
         .stmts
         .insert(0, parse_quote!(let #pattern = __access.0;));

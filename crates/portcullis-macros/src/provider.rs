@@ -94,6 +94,7 @@ impl Provider {
                     __state: &__State,
                 ) -> ::std::result::Result<#user, ::portcullis::provider::AuthError> {
                     #(#attributes)*
+                    #[allow(clippy::unused_async)]
                     #function
 
                     let _ = __state;

@@ -18,7 +18,14 @@ pub mod openapi;
 pub mod problem;
 pub mod provider;
 pub mod routing;
+#[cfg(feature = "test-util")]
+pub mod testing;
 pub mod token;
+
+#[cfg(all(feature = "test-util", not(debug_assertions)))]
+compile_error!(
+    "the feature `test-util` of portcullis lets anyone be anybody: enable it under [dev-dependencies] only, never in a release build"
+);
 
 pub use portcullis_core as core;
 pub use portcullis_macros::{Caller, admin, auth_provider, authenticated, requires, roles, routes, scopes};

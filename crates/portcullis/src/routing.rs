@@ -59,6 +59,12 @@ where
         self.on(any_method(), handler)
     }
 
+    /// The handlers of `other` too: other methods of the same path.
+    pub fn merge(mut self, other: Self) -> Self {
+        self.routes.extend(other.routes);
+        self
+    }
+
     /// Leaves these routes out of the OpenAPI document: for pages and files. They stay in the access table.
     pub fn undocumented(mut self) -> Self {
         for route in &mut self.routes {

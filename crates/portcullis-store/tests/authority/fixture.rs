@@ -29,6 +29,7 @@ pub(crate) const FAILURES: u32 = 3;
 
 pub(crate) struct World {
     pub(crate) authority: Arc<Authority>,
+    pub(crate) clock: Arc<MovableClock>,
 }
 
 pub(crate) fn config() -> AuthorityConfig {
@@ -65,14 +66,16 @@ pub(crate) fn config() -> AuthorityConfig {
 
 impl World {
     pub(crate) async fn new(database: &TestDatabase, config: AuthorityConfig) -> Self {
+        let clock = Arc::new(MovableClock::default());
         let ports = Ports {
             store: Arc::new(database.store()),
-            clock: Arc::new(MovableClock::default()),
+            clock: clock.clone(),
             rng: Arc::new(SystemRng),
             vault: Arc::new(Vault::new(&MasterKey::generate(&SystemRng))),
         };
         Self {
             authority: Authority::open(ports, config).await.unwrap(),
+            clock,
         }
     }
 

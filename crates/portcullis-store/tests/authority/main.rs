@@ -4,5 +4,6 @@
 mod accounts;
 mod devices;
 mod dropped;
+mod ended;
 mod fixture;
 mod races;

@@ -17,7 +17,7 @@ use portcullis_core::access::Decision;
 use crate::{
     access::{Access, Admitted, Caller, Checks, Credentials, PolicyRequest},
     problem::{Challenge, Lacking, Problem},
-    provider::{AnyProvider, AuthError, offers_bearer},
+    provider::{AnyProvider, AuthError, SUBPROTOCOL, offers_bearer},
 };
 
 /// A handler without its type.
@@ -233,10 +233,14 @@ impl Future for Admission {
 /// A browser that sent its token as a subprotocol hangs up unless the server chooses one of those that it offered
 /// (RFC 6455, section 4.1). Never the token: the handler's own choice, else `bearer`.
 fn choose_bearer(response: &mut Response) {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+    // Over HTTP/2 a WebSocket is accepted by 200 (RFC 8441, section 4).
+    if matches!(
+        response.status(),
+        StatusCode::SWITCHING_PROTOCOLS | StatusCode::OK
+    ) {
         response
             .headers_mut()
             .entry(header::SEC_WEBSOCKET_PROTOCOL)
-            .or_insert(HeaderValue::from_static("bearer"));
+            .or_insert(HeaderValue::from_static(SUBPROTOCOL));
     }
 }

@@ -176,6 +176,22 @@ where
         }
     }
 
+    /// Everybody who calls is `user`, whatever the request carries: for tests of an application.
+    #[cfg(feature = "test-util")]
+    #[must_use]
+    pub fn as_user(mut self, user: U) -> Self {
+        self.provider = Arc::new(crate::testing::Everybody(Some(user)));
+        self
+    }
+
+    /// Nobody who calls is logged in, whatever the request carries: for tests of an application.
+    #[cfg(feature = "test-util")]
+    #[must_use]
+    pub fn as_nobody(mut self) -> Self {
+        self.provider = Arc::new(crate::testing::Everybody(None));
+        self
+    }
+
     /// Serves `/openapi.json`, and `/docs` for people, both public.
     #[must_use]
     pub fn documented(mut self, documentation: Documentation) -> Self {
@@ -186,7 +202,7 @@ where
     /// The OpenAPI document, if the gate was given something to say by [`Gate::documented`].
     pub fn openapi(&self) -> Option<OpenApi> {
         let documentation = self.documentation.as_ref()?;
-        Some(documentation.document(self.routes.described()))
+        Some(documentation.document(self.routes.described(), self.provider.token_sources()))
     }
 
     /// Who may call what.
@@ -217,7 +233,9 @@ where
     pub fn into_router(self) -> Result<Router<S>, GateError> {
         let mut routes = self.routes;
         if let Some(documentation) = &self.documentation {
-            let document = serde_json::to_vec(&documentation.document(routes.described()))?;
+            let document = serde_json::to_vec(
+                &documentation.document(routes.described(), self.provider.token_sources()),
+            )?;
             routes = routes.merge(Self::own_routes(document.into()));
         }
         let realm: Arc<str> = self.realm.as_ref().into();

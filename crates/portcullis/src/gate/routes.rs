@@ -108,6 +108,7 @@ where
     /// let routes: Routes = Routes::new().service::<CurrentUser, _>("/files", files);
     /// assert_eq!(routes.access_table().to_string(), "\
     /// *  /files          authenticated
+    /// *  /files/         authenticated
     /// *  /files/{*rest}  authenticated
     /// ");
     /// ```
@@ -135,9 +136,13 @@ where
                 }
             })
         });
-        for path in [prefix.to_owned(), format!("{prefix}/{{*rest}}")] {
+        let itself = (!prefix.is_empty()).then(|| prefix.to_owned());
+        for path in itself
+            .into_iter()
+            .chain([format!("{prefix}/"), format!("{prefix}/{{*rest}}")])
+        {
             let mut route = Route::mounting::<A>(place, Arc::clone(&run));
-            route.path = if path.is_empty() { "/".to_owned() } else { path };
+            route.path = path;
             self.routes.push(route);
         }
         self

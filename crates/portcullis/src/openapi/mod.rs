@@ -12,15 +12,19 @@ use utoipa::{
         Components, Info, OpenApi, OpenApiBuilder, Paths, RefOr, Schema,
         path::PathItem,
         schema::ComponentsBuilder,
-        security::{Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme},
+        security::{
+            ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
+        },
         tag::TagBuilder,
     },
 };
 
 pub(crate) use self::operation::Described;
+use self::security::Ways;
 use crate::{
     access::{Named, NamedPermission, PermissionKind},
     problem::{AccessProblem, FieldError, ProblemBody, Segment, ValidationProblem},
+    provider::TokenSources,
 };
 
 /// What the document says beside its operations, and that `/openapi.json` and `/docs` are to be served.
@@ -85,7 +89,15 @@ impl Documentation {
         self
     }
 
-    pub(crate) fn document<'a>(&self, operations: impl Iterator<Item = Described<'a>>) -> OpenApi {
+    pub(crate) fn document<'a>(
+        &self,
+        operations: impl Iterator<Item = Described<'a>>,
+        sources: TokenSources,
+    ) -> OpenApi {
+        let ways = Ways {
+            password: self.token_url.is_some(),
+            sources,
+        };
         let mut paths = Paths::new();
         let mut schemas = own_schemas();
         let mut names = self.names.clone();
@@ -96,7 +108,7 @@ impl Documentation {
             let Some(method) = operation::http_method(described.method) else {
                 continue;
             };
-            let operation = described.operation(self.token_url.is_some());
+            let operation = described.operation(&ways);
             let item = PathItem::new(method, operation);
             match paths.paths.get_mut(&path) {
                 Some(known) => known.merge_operations(item),
@@ -114,12 +126,17 @@ impl Documentation {
         OpenApiBuilder::new()
             .info(info)
             .paths(paths)
-            .components(Some(self.components(schemas, &names)))
+            .components(Some(self.components(schemas, &names, &ways.sources)))
             .tags((!self.tags.is_empty()).then(|| tags.collect::<Vec<_>>()))
             .build()
     }
 
-    fn components(&self, schemas: BTreeMap<String, RefOr<Schema>>, names: &[Named]) -> Components {
+    fn components(
+        &self,
+        schemas: BTreeMap<String, RefOr<Schema>>,
+        names: &[Named],
+        sources: &TokenSources,
+    ) -> Components {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
@@ -128,6 +145,18 @@ impl Documentation {
         let mut components = ComponentsBuilder::new()
             .schemas_from_iter(schemas)
             .security_scheme(security::BEARER, SecurityScheme::Http(bearer));
+        if let Some(name) = sources.cookie_name() {
+            let value =
+                ApiKeyValue::with_description(name, "An access token, in a cookie that a login sets.");
+            components =
+                components.security_scheme(security::COOKIE, SecurityScheme::ApiKey(ApiKey::Cookie(value)));
+        }
+        if let Some(name) = sources.query_name() {
+            let value =
+                ApiKeyValue::with_description(name, "An access token, where nothing else can be sent.");
+            components =
+                components.security_scheme(security::QUERY, SecurityScheme::ApiKey(ApiKey::Query(value)));
+        }
         if let Some(token_url) = &self.token_url {
             let scopes = names
                 .iter()

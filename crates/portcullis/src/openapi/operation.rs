@@ -9,7 +9,7 @@ use utoipa::{
     },
 };
 
-use super::security;
+use super::security::{self, Ways};
 use crate::{
     access::{Access, Credentials, Requirement},
     problem::{AccessProblem, MEDIA_TYPE, ProblemBody},
@@ -27,10 +27,10 @@ pub(crate) struct Described<'a> {
 
 impl Described<'_> {
     /// The operation with all that the access table and the path know of it.
-    pub(super) fn operation(&self, with_password: bool) -> Operation {
+    pub(super) fn operation(&self, ways: &Ways) -> Operation {
         let mut operation = self.operation.cloned().unwrap_or_else(|| self.bare());
         self.add_path_parameters(&mut operation);
-        self.add_access(&mut operation, with_password);
+        self.add_access(&mut operation, ways);
         operation
     }
 
@@ -82,8 +82,8 @@ impl Described<'_> {
         }
     }
 
-    fn add_access(&self, operation: &mut Operation, with_password: bool) {
-        operation.security = Some(security::requirements(self.access, with_password));
+    fn add_access(&self, operation: &mut Operation, ways: &Ways) {
+        operation.security = Some(security::requirements(self.access, ways));
         let access = format!("**Access:** {}", self.access);
         operation.description = Some(match operation.description.take() {
             Some(text) if !text.is_empty() => format!("{text}\n\n{access}"),

@@ -2,15 +2,32 @@ use std::collections::BTreeSet;
 
 use utoipa::openapi::security::SecurityRequirement;
 
-use crate::access::{Access, Credentials, Requirement};
+use crate::{
+    access::{Access, Credentials, Requirement},
+    provider::TokenSources,
+};
 
 /// Name of the scheme that takes a token.
 pub(super) const BEARER: &str = "bearerAuth";
 /// Name of the scheme that turns a password into a token.
 pub(super) const PASSWORD: &str = "passwordAuth";
 
+/// Name of the scheme that takes a token in a cookie.
+pub(super) const COOKIE: &str = "cookieAuth";
+/// Name of the scheme that takes a token in the query.
+pub(super) const QUERY: &str = "queryAuth";
+
+/// What a client can authenticate with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ways {
+    /// Whether a password becomes a token somewhere.
+    pub(super) password: bool,
+    /// Where tokens are looked for.
+    pub(super) sources: TokenSources,
+}
+
 /// The `security` of an operation: each member is one way that suffices.
-pub(super) fn requirements(access: &Access, with_password: bool) -> Vec<SecurityRequirement> {
+pub(super) fn requirements(access: &Access, accepted: &Ways) -> Vec<SecurityRequirement> {
     if access.credentials == Credentials::Ignored {
         return Vec::new();
     }
@@ -19,7 +36,14 @@ pub(super) fn requirements(access: &Access, with_password: bool) -> Vec<Security
         ways.push(SecurityRequirement::default());
     }
     ways.push(SecurityRequirement::new(BEARER, [] as [&str; 0]));
-    if with_password {
+    let others = [
+        (COOKIE, accepted.sources.cookie_name()),
+        (QUERY, accepted.sources.query_name()),
+    ];
+    for (scheme, _) in others.iter().filter(|(_, name)| name.is_some()) {
+        ways.push(SecurityRequirement::new(*scheme, [] as [&str; 0]));
+    }
+    if accepted.password {
         let sets: BTreeSet<_> = alternatives(&access.requirement).into_iter().collect();
         ways.extend(
             sets.into_iter()

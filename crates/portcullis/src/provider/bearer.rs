@@ -58,13 +58,3 @@ pub(super) fn is_b64token(token: &str) -> bool {
     let is_b64 = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
     !body.is_empty() && body.bytes().all(is_b64)
 }
-
-/// Whether a web socket is asked for with a token as subprotocol: `bearer, <token>`.
-pub(crate) fn offers_bearer(parts: &Parts) -> bool {
-    parts
-        .headers
-        .get(header::SEC_WEBSOCKET_PROTOCOL)
-        .and_then(|offered| offered.to_str().ok())
-        .and_then(|offered| offered.split(',').next())
-        .is_some_and(|first| first.trim() == "bearer")
-}

@@ -6,25 +6,37 @@ use portcullis_core::{
     token::VerifiedToken,
 };
 
-use super::{AuthError, AuthProvider, bearer};
+use super::{AuthError, AuthProvider, TokenSources};
 use crate::access::LocalUser;
 
 /// Our own users and sessions: access tokens of the [`Authority`] of this process.
 #[derive(Clone)]
-pub struct Local(Arc<Authority>);
+pub struct Local {
+    authority: Arc<Authority>,
+    sources: TokenSources,
+}
 
 impl Local {
     /// Believes what `authority` believes.
     #[must_use]
     pub fn new(authority: Arc<Authority>) -> Self {
-        Self(authority)
+        Self {
+            authority,
+            sources: TokenSources::default(),
+        }
+    }
+
+    /// Where to look for tokens; in the `Authorization` header alone unless told.
+    #[must_use]
+    pub fn token_sources(self, sources: TokenSources) -> Self {
+        Self { sources, ..self }
     }
 }
 
 impl Local {
     fn user(&self, verified: Result<Arc<VerifiedToken>, AuthenticateError>) -> Result<LocalUser, AuthError> {
         match verified {
-            Ok(token) => Ok(LocalUser::new(token, Arc::clone(&self.0))),
+            Ok(token) => Ok(LocalUser::new(token, Arc::clone(&self.authority))),
             Err(AuthenticateError::Token(error)) => Err(AuthError::invalid(error.to_string())),
             Err(AuthenticateError::Revoked) => Err(AuthError::invalid("the token was revoked")),
             Err(AuthenticateError::Stale) => Err(AuthError::unavailable()),
@@ -36,14 +48,18 @@ impl AuthProvider for Local {
     type User = LocalUser;
 
     async fn authenticate(&self, parts: &Parts) -> Result<LocalUser, AuthError> {
-        let token = bearer(parts)?;
-        self.user(self.0.authenticate(token.expose()).await)
+        let credential = self.sources.read(parts)?;
+        self.user(self.authority.authenticate(credential.token()).await)
     }
 
     fn authenticate_now(&self, parts: &Parts) -> Option<Result<LocalUser, AuthError>> {
-        match bearer(parts) {
-            Ok(token) => Some(self.user(self.0.authenticate_now(token.expose())?)),
+        match self.sources.read(parts) {
+            Ok(credential) => Some(self.user(self.authority.authenticate_now(credential.token())?)),
             Err(error) => Some(Err(error)),
         }
+    }
+
+    fn token_sources(&self) -> TokenSources {
+        self.sources.clone()
     }
 }

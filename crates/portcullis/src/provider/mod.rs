@@ -34,7 +34,7 @@ pub use axum::extract::State;
 #[doc(hidden)]
 pub use http::request::Parts;
 
-pub(crate) use self::bearer::offers_bearer;
+pub(crate) use self::source::offers_bearer;
 pub use self::{
     bearer::{BearerToken, bearer},
     error::AuthError,
@@ -64,6 +64,11 @@ pub trait AuthProvider: Send + Sync + 'static {
     fn authenticate_now(&self, _parts: &Parts) -> Option<Result<Self::User, AuthError>> {
         None
     }
+
+    /// Where it looks for tokens, for the OpenAPI document.
+    fn token_sources(&self) -> TokenSources {
+        TokenSources::default()
+    }
 }
 
 impl<P: AuthProvider> AuthProvider for Arc<P> {
@@ -75,6 +80,10 @@ impl<P: AuthProvider> AuthProvider for Arc<P> {
 
     fn authenticate_now(&self, parts: &Parts) -> Option<Result<Self::User, AuthError>> {
         P::authenticate_now(self, parts)
+    }
+
+    fn token_sources(&self) -> TokenSources {
+        P::token_sources(self)
     }
 }
 
@@ -101,6 +110,11 @@ pub trait Identifies<S>: Send + Sync + 'static {
     fn identify_now(&self, _parts: &Parts, _state: &S) -> Option<Result<Self::User, AuthError>> {
         None
     }
+
+    /// See [`AuthProvider::token_sources`].
+    fn token_sources(&self) -> TokenSources {
+        TokenSources::default()
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -113,6 +127,10 @@ impl<S: Sync, P: AuthProvider> Identifies<S> for P {
 
     fn identify_now(&self, parts: &Parts, _: &S) -> Option<Result<Self::User, AuthError>> {
         self.authenticate_now(parts)
+    }
+
+    fn token_sources(&self) -> TokenSources {
+        AuthProvider::token_sources(self)
     }
 }
 
@@ -127,6 +145,7 @@ pub trait HasOneAuthProvider: Caller {
 pub(crate) trait AnyProvider<S, U>: Send + Sync {
     fn identify_now(&self, parts: &Parts, state: &S) -> Option<Result<U, AuthError>>;
     fn identify<'a>(&'a self, parts: &'a Parts, state: &'a S) -> BoxFuture<'a, Result<U, AuthError>>;
+    fn token_sources(&self) -> TokenSources;
 }
 
 impl<S: Sync, P: Identifies<S>> AnyProvider<S, P::User> for P {
@@ -136,6 +155,10 @@ impl<S: Sync, P: Identifies<S>> AnyProvider<S, P::User> for P {
 
     fn identify<'a>(&'a self, parts: &'a Parts, state: &'a S) -> BoxFuture<'a, Result<P::User, AuthError>> {
         Box::pin(Identifies::identify(self, parts, state))
+    }
+
+    fn token_sources(&self) -> TokenSources {
+        Identifies::token_sources(self)
     }
 }
 
@@ -159,6 +182,10 @@ where
 
     fn identify_now(&self, parts: &Parts, _: &S2) -> Option<Result<U, AuthError>> {
         self.provider.identify_now(parts, &self.state)
+    }
+
+    fn token_sources(&self) -> TokenSources {
+        self.provider.token_sources()
     }
 }
 

@@ -198,6 +198,11 @@ fn offered(parts: &Parts) -> Result<Option<&str>, AuthError> {
     Ok(Some(token))
 }
 
+/// Whether a WebSocket is asked for with a token behind [`SUBPROTOCOL`].
+pub(crate) fn offers_bearer(parts: &Parts) -> bool {
+    matches!(offered(parts), Ok(Some(_)))
+}
+
 /// Whether the request asks for a WebSocket (RFC 6455, section 4.1; over HTTP/2 RFC 8441, section 4).
 pub(crate) fn is_websocket(parts: &Parts) -> bool {
     if parts.version >= Version::HTTP_2 {
