@@ -21,6 +21,7 @@ mod migration;
 mod options;
 mod pool;
 mod postgres;
+mod revoked;
 mod role;
 mod session;
 mod sql;
@@ -33,4 +34,5 @@ pub use self::{
     database::Database,
     errors::{OpenError, WrongPragma},
     options::{DatabaseOptions, PoolShare},
+    revoked::{PoolRef, RevokedTokens},
 };

@@ -17,6 +17,8 @@ pub mod layers;
 pub mod openapi;
 pub mod problem;
 pub mod provider;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod revocation;
 pub mod routing;
 #[cfg(feature = "test-util")]
 pub mod testing;

@@ -106,7 +106,7 @@ async fn record(connection: &mut Connection<'_>, migration: &Migration) -> Resul
     Ok(())
 }
 
-fn is_missing_table(error: &sqlx::Error) -> bool {
+pub(crate) fn is_missing_table(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else {
         return false;
     };

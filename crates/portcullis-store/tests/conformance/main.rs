@@ -12,6 +12,7 @@ mod passwords;
 mod pools;
 mod races;
 mod refresh;
+mod revoked;
 mod roles;
 mod schema;
 mod sessions;
