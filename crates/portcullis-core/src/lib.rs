@@ -18,4 +18,5 @@ pub mod rng;
 pub mod session;
 pub mod store;
 pub mod token;
+pub mod url;
 pub mod user;

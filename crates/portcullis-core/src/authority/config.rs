@@ -55,3 +55,46 @@ pub struct AuthorityConfig {
     /// For how long audit events are kept; none means for ever.
     pub audit_retention: Option<Duration>,
 }
+
+impl AuthorityConfig {
+    /// The defaults, for tokens that say `issuer` in `iss` and `aud`.
+    ///
+    /// ```
+    /// use portcullis_core::authority::AuthorityConfig;
+    ///
+    /// let config = AuthorityConfig { registration: false, ..AuthorityConfig::new("https://auth.example.com") };
+    /// assert!(config.check().is_empty());
+    /// ```
+    #[must_use]
+    pub fn new(issuer: impl Into<String>) -> Self {
+        let issuer = issuer.into();
+        Self {
+            audience: issuer.clone(),
+            issuer,
+            client_id: "portcullis".to_owned(),
+            access_ttl: Duration::from_secs(15 * 60),
+            leeway: Duration::ZERO,
+            algorithm: None,
+            secret: None,
+            previous_secrets: Vec::new(),
+            sessions: SessionRules::default(),
+            password: PasswordPolicy::default(),
+            hashing: HashPoolConfig::default(),
+            limits: RateLimits::default(),
+            max_failures: 100,
+            registration: true,
+            default_roles: user_role().into_iter().collect(),
+            // About 1 KiB and 0.5 KiB each.
+            token_cache: 10_000,
+            profile_cache: 10_000,
+            revocation: FollowerConfig::default(),
+            request_deadline: Duration::from_secs(30),
+            audit_retention: Some(Duration::from_secs(365 * 86_400)),
+        }
+    }
+}
+
+/// The role that every database has for whoever registers.
+fn user_role() -> Option<RoleName> {
+    "user".parse().ok()
+}

@@ -17,6 +17,7 @@ mod admin_users;
 mod audit_sink;
 mod authenticate;
 mod caller;
+mod check;
 mod config;
 mod errors;
 mod grant;
@@ -38,6 +39,7 @@ pub use self::{
     admin_users::{AdminNewUser, AdminUserChange},
     authenticate::Ended,
     caller::Caller,
+    check::{ConfigError, check_issuer, check_signing},
     config::AuthorityConfig,
     errors::{
         AccountError, AdminRoleError, AdminUserError, AuthenticateError, LoginError, RefreshError,

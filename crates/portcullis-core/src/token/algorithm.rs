@@ -60,6 +60,12 @@ impl Algorithm {
         }
     }
 
+    /// The one that signs: what is asked for, else HS256 where a secret is given and ES256 where none is.
+    #[must_use]
+    pub fn in_force(asked: Option<Self>, has_secret: bool) -> Self {
+        asked.unwrap_or(if has_secret { Self::HS256 } else { Self::ES256 })
+    }
+
     /// Whether who verifies can also sign: the key is a shared secret.
     #[must_use]
     pub const fn is_symmetric(self) -> bool {

@@ -10,7 +10,6 @@ mod resolve;
 mod rules;
 mod settings;
 mod table;
-mod url;
 mod value;
 
 #[cfg(test)]

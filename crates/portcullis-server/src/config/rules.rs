@@ -1,12 +1,12 @@
 //! What a value must be beyond its form: strength of secrets, shape of URLs and origins, values that must agree.
 
-use std::collections::BTreeSet;
-
 use ipnet::IpNet;
 use portcullis_core::{
+    authority::{check_issuer, check_signing},
     key::MasterKey,
     password::{Argon2Params, pool::HashPoolConfig},
     token::Algorithm,
+    url::Url,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -15,7 +15,6 @@ use super::{
     problem::Problem,
     resolve::Resolver,
     settings::{Settings, TlsSettings},
-    url::Url,
 };
 
 /// The algorithm, the secret and the earlier secrets, which must agree.
@@ -23,79 +22,23 @@ pub(crate) fn signing(from: &mut Resolver) -> (Option<Algorithm>, Option<SecretS
     let asked = from.word("token.algorithm").and_then(|word| word.parse().ok());
     let secret = from.secret("token.secret");
     let previous = from.secrets("token.previous_secrets");
-    let algorithm = algorithm(asked, secret.as_ref());
-    match (algorithm.is_symmetric(), &secret) {
-        (true, Some(secret)) => {
-            if let Err(message) = strong(secret, algorithm) {
-                from.refuse("token.secret", message);
-            }
-            for (index, secret) in previous.iter().enumerate() {
-                if let Err(message) = strong(secret, algorithm) {
-                    from.refuse(
-                        "token.previous_secrets",
-                        format!("number {} {message}", index + 1),
-                    );
-                }
-            }
-        }
-        (true, None) => from.refuse(
-            "token.algorithm",
-            format!(
-                "{algorithm} signs with token.secret, which is not given: set it to at least {} random bytes",
-                algorithm.least_secret()
-            ),
-        ),
-        (false, Some(_)) => from.refuse(
-            "token.secret",
-            format!(
-                "is given, but {algorithm} does not use it: take it away, or set token.algorithm to HS256"
-            ),
-        ),
-        (false, None) if !previous.is_empty() => from.refuse(
-            "token.previous_secrets",
-            format!("are given, but {algorithm} uses no secrets: take them away, or give token.secret too"),
-        ),
-        (false, None) => {}
+    for error in check_signing(asked, secret.as_ref(), &previous) {
+        let key = match error.option() {
+            "secret" => "token.secret",
+            "previous_secrets" => "token.previous_secrets",
+            _ => "token.algorithm",
+        };
+        from.refuse(key, error.to_string());
     }
     (asked, secret, previous)
-}
-
-/// The algorithm in force, where no keys exist yet.
-pub(crate) fn algorithm(asked: Option<Algorithm>, secret: Option<&SecretString>) -> Algorithm {
-    asked.unwrap_or(if secret.is_some() {
-        Algorithm::HS256
-    } else {
-        Algorithm::ES256
-    })
-}
-
-/// Whether a secret is long and varied enough. Says nothing of what it holds.
-fn strong(secret: &SecretString, algorithm: Algorithm) -> Result<(), String> {
-    let least = algorithm.least_secret();
-    let bytes = secret.expose_secret().as_bytes();
-    if bytes.len() < least {
-        return Err(format!(
-            "has {} bytes; {algorithm} needs at least {least}, as many as its hash: make one with `openssl rand -base64 {}`",
-            bytes.len(),
-            least + least / 2,
-        ));
-    }
-    // Random hexadecimal digits show 8 different ones in 32 but for one case in a million; typed filler does not.
-    if bytes.iter().collect::<BTreeSet<_>>().len() < 8 {
-        return Err(format!(
-            "repeats a few characters, so it can be guessed: make one with `openssl rand -base64 {}`",
-            least + least / 2,
-        ));
-    }
-    Ok(())
 }
 
 /// The issuer: an https URL, or http on a loopback address; without query and fragment (RFC 8414, section 2).
 pub(crate) fn issuer(from: &mut Resolver) -> Option<String> {
     let text = from.optional_text("token.issuer")?;
-    match issuer_problem(&text) {
-        Some(message) => {
-            from.refuse("token.issuer", message);
+    match check_issuer(&text) {
+        Some(error) => {
+            from.refuse("token.issuer", error.to_string());
             None
         }
         None => Some(text),
@@ -105,26 +48,6 @@ pub(crate) fn issuer(from: &mut Resolver) -> Option<String> {
 /// Whether a URL leads to this machine only.
 pub(crate) fn is_loopback(url: &str) -> bool {
     Url::parse(url).is_some_and(|url| url.is_loopback())
-}
-
-/// Why a text cannot be an issuer.
-pub(crate) fn issuer_problem(text: &str) -> Option<String> {
-    let Some(url) = Url::parse(text) else {
-        return Some(format!("`{text}` is not a URL such as https://auth.example.com"));
-    };
-    if url.has_userinfo || url.has_query_or_fragment {
-        return Some(format!(
-            "`{text}` has a user, a query or a fragment, which an issuer must not have"
-        ));
-    }
-    match url.scheme.as_str() {
-        "https" => None,
-        "http" if url.is_loopback() => None,
-        _ => Some(format!(
-            "`{text}` is neither https nor on a loopback address: tokens would be checked over a line that anyone can \
-             change; give the public https URL"
-        )),
-    }
 }
 
 /// Origins that may call with credentials.
@@ -299,7 +222,7 @@ pub(crate) fn serving(settings: &Settings, from: &Resolver) -> Vec<Problem> {
         );
     }
     let default_issuer = settings.issuer(settings.listen);
-    match issuer_problem(&default_issuer) {
+    match check_issuer(&default_issuer) {
         Some(_) if settings.token.issuer.is_none() => vec![Problem::new(
             "token.issuer",
             format!(

@@ -233,7 +233,7 @@ fn token(from: &mut Resolver) -> TokenSettings {
         audience: from.optional_text("token.audience"),
         access_ttl: from.duration("token.access_ttl"),
         leeway: from.duration("token.leeway"),
-        algorithm: rules::algorithm(asked_algorithm, secret.as_ref()),
+        algorithm: Algorithm::in_force(asked_algorithm, secret.is_some()),
         asked_algorithm,
         secret,
         previous_secrets,

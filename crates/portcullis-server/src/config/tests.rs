@@ -367,7 +367,10 @@ fn secret_and_algorithm_must_agree() {
     let problem = Given::nothing()
         .env("PORTCULLIS_TOKEN__ALGORITHM", "HS256")
         .problem();
-    assert!(problem.contains("token.secret, which is not given"), "{problem}");
+    assert!(
+        problem.contains("signs with a secret, and none is given"),
+        "{problem}"
+    );
     let problem = Given::nothing()
         .env("PORTCULLIS_TOKEN__ALGORITHM", "ES256")
         .env("PORTCULLIS_TOKEN__SECRET", SECRET)
@@ -376,7 +379,7 @@ fn secret_and_algorithm_must_agree() {
     let problem = Given::nothing()
         .env("PORTCULLIS_TOKEN__PREVIOUS_SECRETS", SECRET)
         .problem();
-    assert!(problem.contains("give token.secret too"), "{problem}");
+    assert!(problem.contains("give the secret of now too"), "{problem}");
     let problem = Given::nothing()
         .env("PORTCULLIS_TOKEN__ALGORITHM", "none")
         .problem();

@@ -1,6 +1,6 @@
 //! An authority without rate limits on a test's database, and a clock that the test moves.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use portcullis_core::{
     access::{Principal, Scope},
@@ -11,10 +11,8 @@ use portcullis_core::{
     },
     clock::MovableClock,
     key::{MasterKey, Vault},
-    password::{Argon2Params, Password, PasswordPolicy, pool::HashPoolConfig},
-    revocation::FollowerConfig,
+    password::{Argon2Params, Password, pool::HashPoolConfig},
     rng::SystemRng,
-    session::SessionRules,
     store::AuditFilter,
     user::User,
 };
@@ -34,16 +32,6 @@ pub(crate) struct World {
 
 pub(crate) fn config() -> AuthorityConfig {
     AuthorityConfig {
-        issuer: "https://auth.example.test".to_owned(),
-        audience: "https://auth.example.test".to_owned(),
-        client_id: "portcullis".to_owned(),
-        access_ttl: Duration::from_secs(900),
-        leeway: Duration::ZERO,
-        algorithm: None,
-        secret: None,
-        previous_secrets: Vec::new(),
-        sessions: SessionRules::default(),
-        password: PasswordPolicy::default(),
         hashing: HashPoolConfig {
             threads: 1,
             params: Argon2Params::weak_for_tests(),
@@ -54,13 +42,10 @@ pub(crate) fn config() -> AuthorityConfig {
             ..RateLimits::default()
         },
         max_failures: FAILURES,
-        registration: true,
-        default_roles: vec!["user".parse().unwrap()],
         token_cache: 100,
         profile_cache: 100,
-        revocation: FollowerConfig::default(),
-        request_deadline: Duration::from_secs(30),
         audit_retention: None,
+        ..AuthorityConfig::new("https://auth.example.test")
     }
 }
 

@@ -1,17 +1,13 @@
 //! The same routes in this process, on a clock that can be moved or with parts that no configuration offers.
 
-use std::{net::SocketAddr, num::NonZero, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use portcullis::{api, layers::EdgeConfig};
 use portcullis_core::{
-    access::RoleName,
     authority::{Authority, AuthorityConfig, Ports, RateLimits},
     clock::Clock,
     key::{MasterKey, Vault},
-    password::{PasswordPolicy, pool::HashPoolConfig},
-    revocation::FollowerConfig,
     rng::SystemRng,
-    session::SessionRules,
 };
 use portcullis_store::DatabaseOptions;
 use tokio::sync::oneshot;
@@ -32,32 +28,11 @@ pub struct Local {
 #[must_use]
 pub fn configuration() -> AuthorityConfig {
     AuthorityConfig {
-        issuer: ISSUER.to_owned(),
-        audience: ISSUER.to_owned(),
-        client_id: "portcullis".to_owned(),
-        access_ttl: Duration::from_secs(900),
-        leeway: Duration::ZERO,
-        algorithm: None,
-        secret: None,
-        previous_secrets: Vec::new(),
-        sessions: SessionRules::default(),
-        password: PasswordPolicy::default(),
-        hashing: HashPoolConfig {
-            threads: std::thread::available_parallelism().map_or(1, NonZero::get),
-            ..HashPoolConfig::default()
-        },
         limits: RateLimits {
             enabled: false,
             ..RateLimits::default()
         },
-        max_failures: 100,
-        registration: true,
-        default_roles: vec!["user".parse::<RoleName>().expect("a name")],
-        token_cache: 1000,
-        profile_cache: 1000,
-        revocation: FollowerConfig::default(),
-        request_deadline: Duration::from_secs(30),
-        audit_retention: None,
+        ..AuthorityConfig::new(ISSUER)
     }
 }
 

@@ -1,24 +1,33 @@
-//! As much of a URL (RFC 3986) as the rules look at.
+//! As much of a URL (RFC 3986) as rules look at.
+//!
+//! ```
+//! use portcullis_core::url::Url;
+//!
+//! let url = Url::parse("https://auth.example.com/x").expect("a URL");
+//! assert_eq!((url.host.as_str(), url.is_loopback()), ("auth.example.com", false));
+//! ```
 
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Parts of a URL with an authority.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Url {
+pub struct Url {
     /// In lower case.
-    pub(crate) scheme: String,
+    pub scheme: String,
     /// In lower case, an IPv6 address in its brackets.
-    pub(crate) host: String,
+    pub host: String,
     /// Where it is given and not that of the scheme.
-    pub(crate) port: Option<u16>,
+    pub port: Option<u16>,
     /// Whether something stands before an `@`.
-    pub(crate) has_userinfo: bool,
+    pub has_userinfo: bool,
     /// Whether there is a `?` or a `#`.
-    pub(crate) has_query_or_fragment: bool,
+    pub has_query_or_fragment: bool,
 }
 
 impl Url {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// The parts of `text`; `None` when it is no URL with an authority, or has characters that a URL cannot have.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         if text
             .chars()
             .any(|c| c.is_whitespace() || c.is_control() || c == '\\' || !c.is_ascii())
@@ -61,8 +70,9 @@ impl Url {
         })
     }
 
-    /// `localhost`, names below it (RFC 6761, section 6.3), 127.0.0.0/8 and `::1`.
-    pub(crate) fn is_loopback(&self) -> bool {
+    /// Whether it leads to this machine: `localhost`, names below it (RFC 6761, section 6.3), 127.0.0.0/8 and `::1`.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']');
         self.host == "localhost"
             || self.host.ends_with(".localhost")
@@ -70,7 +80,8 @@ impl Url {
     }
 
     /// As a browser sends it in `Origin` (RFC 6454, section 6.2).
-    pub(crate) fn origin(&self) -> String {
+    #[must_use]
+    pub fn origin(&self) -> String {
         match self.port {
             Some(port) => format!("{}://{}:{port}", self.scheme, self.host),
             None => format!("{}://{}", self.scheme, self.host),
