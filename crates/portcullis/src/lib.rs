@@ -17,6 +17,7 @@ pub mod layers;
 pub mod openapi;
 pub mod problem;
 pub mod provider;
+pub mod rate_limit;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod revocation;
 pub mod routing;

@@ -19,6 +19,7 @@ use http::Method;
 use crate::{
     access::{Caller, StatesAccess},
     gate::{Route, any_method},
+    rate_limit::IntoLimit,
 };
 
 /// The handlers of one path, by method.
@@ -62,6 +63,16 @@ where
     /// The handlers of `other` too: other methods of the same path.
     pub fn merge(mut self, other: Self) -> Self {
         self.routes.extend(other.routes);
+        self
+    }
+
+    /// Limits how often these routes may be called, all together: see [`crate::rate_limit`]. May be said several times;
+    /// then all must allow.
+    pub fn rate_limit(mut self, limit: impl IntoLimit) -> Self {
+        let limit = limit.into_limit();
+        for route in &mut self.routes {
+            route.limit(limit.clone());
+        }
         self
     }
 

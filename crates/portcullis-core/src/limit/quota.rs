@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 const DAY: u64 = 86_400;
 
+/// Requests in a window: each is remembered by itself.
+const MOST: u64 = 1000;
+
 /// So many requests in any span of time as long as the window.
 ///
 /// Written `5/minute`, `100/hour`, `10/second`, `20/day`, or with a window of its own, `5/90s`, `30/10m`, `50/12h`.
@@ -47,7 +50,7 @@ impl Quota {
     /// # Errors
     /// Outside these bounds.
     pub const fn new(limit: u32, window: Duration) -> Result<Self, QuotaError> {
-        if limit < 1 || limit > 1000 {
+        if limit < 1 || limit as u64 > MOST {
             return Err(QuotaError::Limit);
         }
         if window.as_secs() < 1 || window.as_secs() > DAY || window.subsec_nanos() != 0 {
@@ -77,41 +80,80 @@ impl Quota {
     }
 }
 
+impl Quota {
+    /// Reads one. The same as `parse`, and can be run by the compiler.
+    ///
+    /// # Errors
+    /// When it is of another form, or outside the bounds.
+    pub const fn from_text(text: &str) -> Result<Self, QuotaError> {
+        let bytes = text.as_bytes();
+        let mut slash = 0;
+        while slash < bytes.len() && bytes[slash] != b'/' {
+            slash += 1;
+        }
+        if slash == bytes.len() {
+            return Err(QuotaError::Form);
+        }
+        let (limit, window) = bytes.split_at(slash);
+        let (_, window) = window.split_at(1);
+        let Some(limit) = number(limit.trim_ascii()) else {
+            return Err(QuotaError::Form);
+        };
+        let Some(seconds) = seconds(window.trim_ascii()) else {
+            return Err(QuotaError::Form);
+        };
+        if limit > MOST {
+            return Err(QuotaError::Limit);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most `MOST`")]
+        Self::new(limit as u32, Duration::from_secs(seconds))
+    }
+}
+
 impl FromStr for Quota {
     type Err = QuotaError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (limit, window) = text.split_once('/').ok_or(QuotaError::Form)?;
-        let limit = number(limit.trim())?;
-        let window = window.trim();
-        let seconds = match window {
-            "second" => 1,
-            "minute" => 60,
-            "hour" => 3600,
-            "day" => DAY,
-            _ => {
-                let unit = match window.as_bytes().last() {
-                    Some(b's') => 1,
-                    Some(b'm') => 60,
-                    Some(b'h') => 3600,
-                    _ => return Err(QuotaError::Form),
-                };
-                number(&window[..window.len() - 1])?
-                    .checked_mul(unit)
-                    .ok_or(QuotaError::Window)?
-            }
-        };
-        let limit = u32::try_from(limit).map_err(|_| QuotaError::Limit)?;
-        Self::new(limit, Duration::from_secs(seconds))
+        Self::from_text(text)
     }
 }
 
-/// Digits only, unlike `parse`, which takes a sign.
-fn number(text: &str) -> Result<u64, QuotaError> {
-    if text.is_empty() || text.len() > 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(QuotaError::Form);
+const fn seconds(window: &[u8]) -> Option<u64> {
+    match window {
+        b"second" => Some(1),
+        b"minute" => Some(60),
+        b"hour" => Some(3600),
+        b"day" => Some(DAY),
+        [many @ .., unit @ (b's' | b'm' | b'h')] => {
+            let unit = match unit {
+                b's' => 1,
+                b'm' => 60,
+                _ => 3600,
+            };
+            match number(many) {
+                // Twelve digits: far from an overflow.
+                Some(many) => Some(many * unit),
+                None => None,
+            }
+        }
+        _ => None,
     }
-    text.parse().map_err(|_| QuotaError::Form)
+}
+
+/// Digits only, unlike `parse`, which takes a sign; twelve at most.
+const fn number(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 12 {
+        return None;
+    }
+    let (mut value, mut at) = (0, 0);
+    while at < text.len() {
+        if !text[at].is_ascii_digit() {
+            return None;
+        }
+        value = value * 10 + (text[at] - b'0') as u64;
+        at += 1;
+    }
+    Some(value)
 }
 
 impl fmt::Display for Quota {

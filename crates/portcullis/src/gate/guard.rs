@@ -18,6 +18,7 @@ use crate::{
     access::{Access, Admitted, Caller, Checks, Credentials, PolicyRequest},
     problem::{Challenge, Lacking, Problem},
     provider::{AnyProvider, AuthError, SUBPROTOCOL, offers_bearer},
+    rate_limit::Limits,
 };
 
 /// A handler without its type.
@@ -28,6 +29,7 @@ pub(super) struct Guard<S, U> {
     pub(super) access: Access,
     pub(super) by: TypeId,
     pub(super) checks: Checks<S>,
+    pub(super) limits: Limits,
     pub(super) path: Arc<str>,
     pub(super) provider: Arc<dyn AnyProvider<S, U>>,
     pub(super) realm: Arc<str>,
@@ -177,6 +179,9 @@ where
     fn call(self, request: Request, state: S) -> Admission {
         let (mut parts, body) = request.into_parts();
         self.guard.note(&parts);
+        if let Err(problem) = self.guard.limits.before(&mut parts) {
+            return Admission(Step::Answered(Some(problem.into_response())));
+        }
         let echo = offers_bearer(&parts);
         match self.guard.admit_now(&mut parts, &state) {
             Some(Ok(())) => Admission::running((self.run)(Request::from_parts(parts, body), state), echo),

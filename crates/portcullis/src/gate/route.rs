@@ -24,6 +24,7 @@ use crate::{
     access::{Access, Caller, Checks, EnforcedWith, ServedBy, StatesAccess},
     openapi::Described,
     provider::AnyProvider,
+    rate_limit::{Limit, Limits},
 };
 
 /// Stands for all methods that have no handler of their own: `*`, which no client can send (RFC 9110, section 9.1 makes
@@ -59,6 +60,7 @@ pub struct Route<S, U> {
     /// The type of the handler's first argument.
     by: TypeId,
     checks: Checks<S>,
+    limits: Limits,
     run: Arc<Run<S>>,
     /// Whether what runs sees its path without that of the route.
     mounts: bool,
@@ -101,6 +103,7 @@ where
             documented: Documented::Barely,
             by: TypeId::of::<A>(),
             checks: A::checks(),
+            limits: Limits::default(),
             run,
             mounts: false,
             user: PhantomData,
@@ -114,6 +117,10 @@ where
     pub(super) fn demand<A: EnforcedWith<S, User: ServedBy<U>>>(&mut self) {
         self.access = A::access().and(self.access.clone());
         self.checks.extend(A::checks());
+    }
+
+    pub(crate) fn limit(&mut self, limit: Limit) {
+        self.limits.add(limit);
     }
 
     pub(super) fn row(&self) -> AccessRow {
@@ -134,6 +141,7 @@ where
             method: &self.method,
             path: &self.path,
             access: &self.access,
+            limited: !self.limits.is_empty(),
             operation,
             schemas,
         })
@@ -152,6 +160,7 @@ where
             documented: self.documented,
             by: self.by,
             checks: self.checks.bind(state.clone()),
+            limits: self.limits,
             run: Arc::new(move |request, _| run(request, state.clone())),
             mounts: self.mounts,
             user: PhantomData,
@@ -160,16 +169,18 @@ where
 
     /// The handler behind its guard.
     pub(super) fn guarded(self, provider: &Arc<dyn AnyProvider<S, U>>, realm: &Arc<str>) -> Guarded<S, U> {
+        let run = if self.mounts {
+            below(&self.path, self.run)
+        } else {
+            self.run
+        };
         Guarded {
-            run: if self.mounts {
-                below(&self.path, self.run)
-            } else {
-                self.run
-            },
+            run: self.limits.behind::<S, U>(run),
             guard: Arc::new(Guard {
                 access: self.access,
                 by: self.by,
                 checks: self.checks,
+                limits: self.limits,
                 path: self.path.into(),
                 provider: Arc::clone(provider),
                 realm: Arc::clone(realm),

@@ -18,6 +18,7 @@ use crate::{
     access::{Caller, EnforcedWith, LocalUser, ServedBy, StatesAccess},
     openapi::Described,
     provider::AnyProvider,
+    rate_limit::IntoLimit,
     routing::IntoMethodRoute,
 };
 
@@ -94,6 +95,25 @@ where
     pub fn demanding<A: EnforcedWith<S, User: ServedBy<U>>>(mut self) -> Self {
         for route in &mut self.routes {
             route.demand::<A>();
+        }
+        self
+    }
+
+    /// Limits how often the routes so far may be called, all together: see [`crate::rate_limit`].
+    ///
+    /// ```
+    /// use portcullis::{access::Public, gate::Routes, rate};
+    ///
+    /// /// Finds things.
+    /// #[utoipa::path(get, path = "/search", responses((status = 200)))]
+    /// async fn search(_: Public) {}
+    ///
+    /// let routes: Routes = Routes::new().routes(portcullis::routes!(search)).rate_limit(rate!("5/second"));
+    /// ```
+    pub fn rate_limit(mut self, limit: impl IntoLimit) -> Self {
+        let limit = limit.into_limit();
+        for route in &mut self.routes {
+            route.limit(limit.clone());
         }
         self
     }

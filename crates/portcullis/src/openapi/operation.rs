@@ -20,6 +20,8 @@ pub(crate) struct Described<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
     pub(crate) access: &'a Access,
+    /// Whether a rate limit stands before it.
+    pub(crate) limited: bool,
     /// What `#[utoipa::path]` says; none of a route without it.
     pub(crate) operation: Option<&'a Operation>,
     pub(crate) schemas: &'a [(String, RefOr<Schema>)],
@@ -89,6 +91,12 @@ impl Described<'_> {
             Some(text) if !text.is_empty() => format!("{text}\n\n{access}"),
             _ => access,
         });
+        if self.limited {
+            let answers = &mut operation.responses.responses;
+            answers
+                .entry("429".to_owned())
+                .or_insert_with(|| too_many().into());
+        }
         if self.access.credentials == Credentials::Ignored {
             return;
         }
@@ -120,6 +128,12 @@ impl Described<'_> {
         };
         add("403", problem::<AccessProblem>(&forbidden).build());
     }
+}
+
+fn too_many() -> Response {
+    problem::<ProblemBody>("Too many requests")
+        .header("Retry-After", header("Seconds to wait"))
+        .build()
 }
 
 fn unavailable() -> Response {
