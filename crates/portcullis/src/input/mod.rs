@@ -1,5 +1,5 @@
 //! What a request carries: [`Json`], [`Form`], [`Body`] (either of both), [`Query`], [`Path`]; and [`Valid`], which
-//! turns what came into what the application works with, all errors at once.
+//! turns what came into what the application works with, all errors at once. [`PasswordForm`] is a login.
 //!
 //! | what is wrong | answer |
 //! |---|---|
@@ -38,6 +38,7 @@ mod body;
 mod check;
 mod json;
 mod node;
+pub(crate) mod password_form;
 mod path;
 mod query;
 pub(crate) mod urlencoded;
@@ -47,6 +48,7 @@ pub(crate) use self::body::too_large;
 pub use self::{
     body::{Body, Form, Json},
     check::{Check, Validate},
+    password_form::PasswordForm,
     path::Path,
     query::Query,
     valid::{Carrier, Valid},

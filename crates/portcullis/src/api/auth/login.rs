@@ -1,8 +1,7 @@
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use axum::extract::State;
 use portcullis_core::{
-    access::Scope,
     authority::{Authority, LoginRequest},
     password::Password,
 };
@@ -16,12 +15,9 @@ use crate::{
         ByCaller, TokenPairResponse,
         documented::{BodyErrors, Limited, NotLoggedIn},
     },
-    input::{Body, Check, Json, Valid, Validate},
+    input::{Body, Check, Json, Valid, Validate, password_form},
     problem::Problem,
 };
-
-/// Each is kept with the session.
-const MAX_SCOPES: usize = 100;
 
 /// A login as JSON.
 #[derive(Deserialize, ToSchema)]
@@ -63,27 +59,11 @@ impl Validate for LoginBody {
     type Valid = LoginRequest;
 
     fn validate(self, check: &mut Check) -> Option<LoginRequest> {
-        let scopes = match self
-            .scope
-            .as_deref()
-            .map(str::trim)
-            .filter(|scope| !scope.is_empty())
-        {
-            None => None,
-            Some(scope) => {
-                let scopes: Result<BTreeSet<Scope>, _> =
-                    scope.split_ascii_whitespace().map(str::parse).collect();
-                let scopes = check.take("scope", scopes)?;
-                if scopes.len() > MAX_SCOPES {
-                    check.refuse("scope", "length", "at most 100 scopes");
-                }
-                Some(scopes.into_iter().collect())
-            }
-        };
+        let scopes = password_form::scopes(check, self.scope.as_deref())?;
         Some(LoginRequest {
             identifier: self.email,
             password: Password::new(self.password.expose_secret()),
-            scopes,
+            scopes: Some(scopes).filter(|scopes| !scopes.is_empty()),
             device: self.device_token,
         })
     }
