@@ -21,6 +21,7 @@ pub mod rate_limit;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod revocation;
 pub mod routing;
+pub mod secret;
 #[cfg(feature = "test-util")]
 pub mod testing;
 pub mod token;
@@ -37,6 +38,7 @@ pub use self::{
     access::{AllOf, Allow, AnyOf, CurrentUser, Policy, Public},
     gate::{Gate, Routes},
     problem::Problem,
+    secret::secret,
 };
 
 /// What the book shows of this crate compiles and runs.
