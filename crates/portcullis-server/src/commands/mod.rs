@@ -22,7 +22,6 @@ use clap::{Parser, Subcommand};
 use portcullis_core::{
     authority::{AdminUserError, TryLater},
     key::KeyError,
-    store::StoreError,
     user::NameError,
 };
 
@@ -83,8 +82,6 @@ pub(crate) enum Failure {
     Key(#[from] KeyError),
     #[error(transparent)]
     TryLater(#[from] TryLater),
-    #[error(transparent)]
-    Store(StoreError),
     #[error("{0}: give one with --name")]
     Name(NameError),
     #[error(transparent)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{Config, Sources};
+use crate::config::{self, Config, Sources};
 
 /// Where the data is.
 #[derive(Args)]
@@ -49,12 +49,11 @@ impl DataOptions {
         Config::load(&self.sources())
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
     fn sources(self) -> Sources {
         Sources {
             working_dir: PathBuf::new(),
             config_file: self.config,
-            environment: std::env::vars_os().collect(),
+            environment: config::variables(),
             flags: given([
                 ("data_dir", "--data-dir", self.data_dir),
                 ("database.url", "--database-url", self.database_url),

@@ -2,6 +2,7 @@
 //! table of what there is.
 
 mod dotenv;
+mod environment;
 mod example;
 mod key;
 mod layers;
@@ -16,6 +17,7 @@ mod value;
 mod tests;
 
 pub(crate) use self::{
+    environment::{colour_wanted, variables},
     example::{example, reference},
     layers::Sources,
     problem::{Problem, Problems},

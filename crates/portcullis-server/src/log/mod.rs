@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::LogSettings;
+use crate::config::{LogSettings, colour_wanted};
 
 /// Starts the log: for people on a terminal, JSON otherwise, unless `log.format` says which.
 pub(crate) fn start(settings: &LogSettings) {
@@ -22,7 +22,7 @@ pub(crate) fn start(settings: &LogSettings) {
         builder.json().flatten_event(true).with_span_list(false).init();
     } else {
         builder
-            .with_ansi(terminal && crate::output::colour_wanted())
+            .with_ansi(terminal && colour_wanted())
             .with_target(false)
             .init();
     }
@@ -33,7 +33,7 @@ pub(crate) fn start_quiet() {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new("error"))
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal() && crate::output::colour_wanted())
+        .with_ansi(io::stderr().is_terminal() && colour_wanted())
         .without_time()
         .with_target(false)
         .init();

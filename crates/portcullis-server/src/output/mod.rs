@@ -8,6 +8,8 @@ use std::{
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 
+use crate::config::colour_wanted;
+
 /// A result could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("the result could not be written: {0}")]
@@ -64,19 +66,20 @@ fn labelled(label: &str, colour: &str, message: impl fmt::Display) {
     }
 }
 
-/// Whether a terminal is to get colour (<https://no-color.org>).
-#[expect(clippy::disallowed_methods, reason = "the environment belongs to this crate")]
-pub(crate) fn colour_wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-}
-
-/// Writes rows below a header, in columns. Long rows are the terminal's to wrap: an identifier broken over lines could
-/// not be copied.
+/// Writes rows below a header, in columns.
 pub(crate) fn table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> Result<(), OutputError> {
+    line(columns(header, rows))
+}
+
+/// Rows below a header, in columns, as stdout is to show them. Long rows are the terminal's to wrap: an identifier
+/// broken over lines could not be copied.
+pub(crate) fn columns<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -98,7 +101,7 @@ pub(crate) fn table<const N: usize>(
     for row in rows {
         table.add_row(row.map(printable));
     }
-    line(table.trim_fmt())
+    table.trim_fmt()
 }
 
 /// What a stranger chose (a name, a browser's name) must neither steer the terminal nor turn the text around.

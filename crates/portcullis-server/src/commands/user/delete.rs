@@ -1,8 +1,8 @@
 use clap::Args;
 use portcullis_core::authority::Caller;
 
-use super::{Who, tell};
-use crate::commands::{Failure, confirm, data, options::DataOptions};
+use super::OneUser;
+use crate::commands::{Failure, confirm};
 
 /// Delete a user for good
 ///
@@ -10,16 +10,11 @@ use crate::commands::{Failure, confirm, data, options::DataOptions};
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Delete {
-    #[command(flatten)]
-    who: Who,
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// Print the user as JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    data: DataOptions,
+    one: OneUser,
 }
 
 const EXAMPLES: &str = "\
@@ -29,20 +24,13 @@ Examples:
 
 impl Delete {
     pub(super) fn run(self) -> Result<(), Failure> {
-        data::on(self.data, async |installation| {
-            let user = self.who.find(installation).await?;
+        self.one.on(async |authority, user| {
             if !self.yes {
                 confirm::ask(format_args!("Delete {} ({}) for good?", user.email, user.id))?;
             }
-            let user = installation
-                .authority
-                .delete_user(&Caller::operator(), user.id)
-                .await?;
-            Ok(tell(
-                &user,
-                self.json,
-                format_args!("{} is deleted.", user.email),
-            )?)
+            let user = authority.delete_user(&Caller::operator(), user.id).await?;
+            let said = format!("{} is deleted.", user.email);
+            Ok((user, said))
         })
     }
 }

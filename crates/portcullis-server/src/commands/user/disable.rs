@@ -1,11 +1,8 @@
 use clap::Args;
-use portcullis_core::{
-    authority::{AdminUserChange, Caller},
-    user::UserStatus,
-};
+use portcullis_core::{authority::AdminUserChange, user::UserStatus};
 
-use super::{Who, tell};
-use crate::commands::{Failure, data, options::DataOptions};
+use super::OneUser;
+use crate::commands::Failure;
 
 /// Disable a user
 ///
@@ -14,12 +11,7 @@ use crate::commands::{Failure, data, options::DataOptions};
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Disable {
     #[command(flatten)]
-    who: Who,
-    /// Print the user as JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    data: DataOptions,
+    one: OneUser,
 }
 
 const EXAMPLES: &str = "\
@@ -28,21 +20,12 @@ Examples:
 
 impl Disable {
     pub(super) fn run(self) -> Result<(), Failure> {
-        data::on(self.data, async |installation| {
-            let user = self.who.find(installation).await?;
-            let change = AdminUserChange {
-                status: Some(UserStatus::Disabled),
-                ..AdminUserChange::default()
-            };
-            let user = installation
-                .authority
-                .change_user(&Caller::operator(), user.id, change)
-                .await?;
-            Ok(tell(
-                &user,
-                self.json,
-                format_args!("{} is disabled; all sessions are ended.", user.email),
-            )?)
+        let change = AdminUserChange {
+            status: Some(UserStatus::Disabled),
+            ..AdminUserChange::default()
+        };
+        self.one.change(change, |user| {
+            format!("{} is disabled; all sessions are ended.", user.email)
         })
     }
 }

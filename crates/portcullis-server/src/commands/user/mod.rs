@@ -7,18 +7,18 @@ mod set_password;
 mod set_roles;
 mod show;
 
+use std::fmt::Display;
+
 use clap::{Args, Subcommand};
 use portcullis::api::UserResponse;
 use portcullis_core::{
+    authority::{AdminUserChange, Authority, Caller},
     id::UserId,
     user::{EmailKey, User as CoreUser},
 };
 
-use super::Failure;
-use crate::{
-    installation::Installation,
-    output::{self, OutputError},
-};
+use super::{Failure, data, options::DataOptions};
+use crate::output::{self, OutputError};
 
 /// Add, list and change users
 ///
@@ -63,32 +63,59 @@ impl User {
     }
 }
 
-/// One user, by email or identifier.
+/// What all commands on one user take.
 #[derive(Args)]
-struct Who {
+struct OneUser {
     /// Email or identifier
     #[arg(value_name = "USER")]
     user: String,
+    /// Print the user as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataOptions,
 }
 
-impl Who {
-    async fn find(&self, installation: &Installation) -> Result<CoreUser, Failure> {
-        let authority = &installation.authority;
-        let found = match self.user.parse::<UserId>() {
-            Ok(id) => authority
-                .store()
-                .user(id)
-                .await
-                .map_err(Failure::Store)?
-                .map(|standing| standing.user),
-            Err(_) => authority.user_by_email(&EmailKey::of(&self.user)).await?,
-        };
-        found.ok_or_else(|| Failure::NoUser(self.user.clone()))
+impl OneUser {
+    /// Finds the user, does `act`, and tells of the user as `act` left them, or in its sentence.
+    fn on<T>(
+        self,
+        act: impl AsyncFnOnce(&Authority, CoreUser) -> Result<(CoreUser, T), Failure>,
+    ) -> Result<(), Failure>
+    where
+        T: Display,
+    {
+        let Self { user, json, data } = self;
+        data::on(data, async |installation| {
+            let authority = &installation.authority;
+            let found = match user.parse::<UserId>() {
+                Ok(id) => authority.user(id).await?,
+                Err(_) => authority.user_by_email(&EmailKey::of(&user)).await?,
+            };
+            let found = found.ok_or(Failure::NoUser(user))?;
+            let (user, said) = act(authority, found).await?;
+            Ok(tell(&user, json, said)?)
+        })
+    }
+
+    /// Changes the user, and says what came of it.
+    fn change(
+        self,
+        change: AdminUserChange,
+        sentence: impl FnOnce(&CoreUser) -> String,
+    ) -> Result<(), Failure> {
+        self.on(async |authority, user| {
+            let user = authority
+                .change_user(&Caller::operator(), user.id, change)
+                .await?;
+            let said = sentence(&user);
+            Ok((user, said))
+        })
     }
 }
 
 /// Tells of one user: as JSON, or in a sentence.
-fn tell(user: &CoreUser, json: bool, sentence: impl std::fmt::Display) -> Result<(), OutputError> {
+fn tell(user: &CoreUser, json: bool, sentence: impl Display) -> Result<(), OutputError> {
     if json {
         output::json(&UserResponse::from(user))
     } else {

@@ -1,8 +1,8 @@
 use clap::Args;
 use portcullis_core::authority::Caller;
 
-use super::{Who, tell};
-use crate::commands::{Failure, data, options::DataOptions, secret};
+use super::OneUser;
+use crate::commands::{Failure, secret};
 
 /// Set the password of a user
 ///
@@ -11,12 +11,7 @@ use crate::commands::{Failure, data, options::DataOptions, secret};
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SetPassword {
     #[command(flatten)]
-    who: Who,
-    /// Print the user as JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    data: DataOptions,
+    one: OneUser,
 }
 
 const EXAMPLES: &str = "\
@@ -26,18 +21,13 @@ Examples:
 
 impl SetPassword {
     pub(super) fn run(self) -> Result<(), Failure> {
-        data::on(self.data, async |installation| {
-            let user = self.who.find(installation).await?;
+        self.one.on(async |authority, user| {
             let password = secret::new_password()?;
-            installation
-                .authority
+            authority
                 .set_password(&Caller::operator(), &user, password)
                 .await?;
-            Ok(tell(
-                &user,
-                self.json,
-                format_args!("{} has a new password; all sessions are ended.", user.email),
-            )?)
+            let said = format!("{} has a new password; all sessions are ended.", user.email);
+            Ok((user, said))
         })
     }
 }

@@ -1,11 +1,8 @@
 use clap::Args;
-use portcullis_core::{
-    access::RoleName,
-    authority::{AdminUserChange, Caller},
-};
+use portcullis_core::{access::RoleName, authority::AdminUserChange};
 
-use super::{Who, tell, words};
-use crate::commands::{Failure, data, options::DataOptions};
+use super::{OneUser, words};
+use crate::commands::Failure;
 
 /// Replace the roles of a user
 ///
@@ -13,19 +10,15 @@ use crate::commands::{Failure, data, options::DataOptions};
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SetRoles {
-    #[command(flatten)]
-    who: Who,
     /// The roles that the user has from now on
-    #[arg(value_name = "ROLE", required_unless_present = "none")]
+    #[arg(index = 2, value_name = "ROLE", required_unless_present = "none")]
     roles: Vec<RoleName>,
     /// Take all roles away
     #[arg(long, conflicts_with = "roles")]
     none: bool,
-    /// Print the user as JSON
-    #[arg(long)]
-    json: bool,
+    // Last: what comes after it would stand under its heading.
     #[command(flatten)]
-    data: DataOptions,
+    one: OneUser,
 }
 
 const EXAMPLES: &str = "\
@@ -35,26 +28,17 @@ Examples:
 
 impl SetRoles {
     pub(super) fn run(self) -> Result<(), Failure> {
-        data::on(self.data, async |installation| {
-            let user = self.who.find(installation).await?;
-            let change = AdminUserChange {
-                roles: Some(self.roles),
-                ..AdminUserChange::default()
-            };
-            let user = installation
-                .authority
-                .change_user(&Caller::operator(), user.id, change)
-                .await?;
+        let change = AdminUserChange {
+            roles: Some(self.roles),
+            ..AdminUserChange::default()
+        };
+        self.one.change(change, |user| {
             let roles = if user.roles.is_empty() {
                 "none".to_owned()
             } else {
                 words(&user.roles)
             };
-            Ok(tell(
-                &user,
-                self.json,
-                format_args!("Roles of {}: {roles}.", user.email),
-            )?)
+            format!("Roles of {}: {roles}.", user.email)
         })
     }
 }

@@ -1,23 +1,14 @@
 use clap::Args;
-use portcullis::api::UserResponse;
 
-use super::{Who, words};
-use crate::{
-    commands::{Failure, data, options::DataOptions},
-    output,
-};
+use super::{OneUser, words};
+use crate::{commands::Failure, output};
 
 /// Show one user
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Show {
     #[command(flatten)]
-    who: Who,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    data: DataOptions,
+    one: OneUser,
 }
 
 const EXAMPLES: &str = "\
@@ -26,11 +17,7 @@ Examples:
 
 impl Show {
     pub(super) fn run(self) -> Result<(), Failure> {
-        data::on(self.data, async |installation| {
-            let user = self.who.find(installation).await?;
-            if self.json {
-                return Ok(output::json(&UserResponse::from(&user))?);
-            }
+        self.one.on(async |_, user| {
             let rows = [
                 ["id".to_owned(), user.id.to_string()],
                 ["email".to_owned(), user.email.to_string()],
@@ -40,7 +27,7 @@ impl Show {
                 ["scopes".to_owned(), words(&user.scopes)],
                 ["created".to_owned(), user.created_at.to_string()],
             ];
-            Ok(output::table(["FIELD", "VALUE"], rows)?)
+            Ok((user, output::columns(["FIELD", "VALUE"], rows)))
         })
     }
 }
