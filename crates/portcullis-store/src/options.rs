@@ -42,6 +42,23 @@ impl DatabaseOptions {
         }
     }
 
+    /// Whether the URL can be read. Looks at nothing else.
+    ///
+    /// # Errors
+    /// With a text for the operator that says how to write it, and that never repeats the URL.
+    pub fn check(&self) -> Result<(), OpenError> {
+        self.place().map(drop)
+    }
+
+    /// The file of a SQLite database.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        match self.place() {
+            Ok(Place::Sqlite(path)) => Some(path),
+            Ok(Place::Postgres(_)) | Err(_) => None,
+        }
+    }
+
     /// Which engine and where.
     pub(crate) fn place(&self) -> Result<Place, OpenError> {
         let url = self.url.expose_secret();
@@ -104,10 +121,7 @@ mod tests {
     use super::*;
 
     fn sqlite(url: &str) -> Option<PathBuf> {
-        match DatabaseOptions::new(url).place() {
-            Ok(Place::Sqlite(path)) => Some(path),
-            _ => None,
-        }
+        DatabaseOptions::new(url).file()
     }
 
     #[test]

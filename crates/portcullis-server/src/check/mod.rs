@@ -1,14 +1,13 @@
 //! Looks at what a configuration points to, without starting and without changing anything: folder, master key,
 //! certificate, database.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt, time::Duration};
 
 use portcullis_core::{
     key::{MasterKey, Vault},
     store::Store as _,
 };
 use portcullis_store::Database;
-use secrecy::ExposeSecret;
 
 use crate::{
     config::{Problem, Settings, TlsSettings},
@@ -103,10 +102,9 @@ impl Findings {
             (None, None) => return,
             _ => database_options(settings, folder),
         };
-        if let Some(path) = sqlite_file(options.url.expose_secret())
-            && !Path::new(path).exists()
-        {
-            self.notes.push(format!("The database {path} will be made."));
+        if let Some(path) = options.file().filter(|path| !path.exists()) {
+            self.notes
+                .push(format!("The database {} will be made.", path.display()));
             return;
         }
         options.migrate = false;
@@ -155,10 +153,4 @@ impl Findings {
             }
         }
     }
-}
-
-/// The file of a SQLite URL.
-fn sqlite_file(url: &str) -> Option<&str> {
-    let rest = url.strip_prefix("sqlite:")?;
-    Some(rest.strip_prefix("//").unwrap_or(rest))
 }

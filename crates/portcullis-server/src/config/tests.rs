@@ -571,7 +571,7 @@ fn values_out_of_range_say_the_range() {
         ("PORTCULLIS_LOG__LEVEL", "a=b=c", "not a filter"),
         ("PORTCULLIS_AUDIT__RETENTION", "1h", "less than a day"),
         ("PORTCULLIS_LISTEN", "8000", "ADDRESS:PORT"),
-        ("PORTCULLIS_DATABASE__URL", "mysql://h/d", "begins neither"),
+        ("PORTCULLIS_DATABASE__URL", "mysql://h/d", "begins with neither"),
         ("PORTCULLIS_MASTER_KEY", "abc", "64 hexadecimal digits"),
         ("PORTCULLIS_TLS__CERT", "x", "without tls.key"),
         ("PORTCULLIS_TLS__KEY", "x", "without tls.cert"),

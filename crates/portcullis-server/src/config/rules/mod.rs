@@ -1,0 +1,119 @@
+//! What a value must be beyond its form, and what must hold between values.
+
+mod public;
+mod resources;
+
+use portcullis_core::{authority::check_issuer, token::Algorithm};
+use secrecy::ExposeSecret;
+
+pub(crate) use self::{
+    public::{is_loopback, issuer, origins, proxies},
+    resources::{database_url, hashing, log_level, master_key, signing, tls},
+};
+use super::{layers::Origin, problem::Problem, resolve::Resolver, settings::Settings};
+
+/// What must hold between values.
+pub(crate) fn together(settings: &Settings, from: &mut Resolver) {
+    if settings.token.access_ttl > settings.session.idle {
+        from.refuse(
+            "token.access_ttl",
+            "is longer than token.refresh_ttl: a token would outlive its session",
+        );
+    }
+    if settings.session.idle > settings.session.absolute {
+        from.refuse("token.refresh_ttl", "is longer than session.absolute_ttl");
+    }
+}
+
+/// What forbids to listen, though each value is well. `check` and `serve` ask; commands that only use the database
+/// do not.
+pub(crate) fn serving(settings: &Settings, from: &Resolver) -> Vec<Problem> {
+    let loopback = settings.listen.ip().is_loopback();
+    let refuse = |message: &str| {
+        vec![Problem::new(
+            from.place("listen"),
+            format!("{} {message}", settings.listen),
+        )]
+    };
+    if settings.dev {
+        if !loopback {
+            return refuse(
+                "is refused with --dev, whose administrator has a password that everyone knows: listen on 127.0.0.1, or \
+                 leave --dev away",
+            );
+        }
+    } else if !loopback
+        && settings.tls.is_none()
+        && settings.http.trusted_proxies.is_empty()
+        && !settings.http.insecure
+    {
+        return refuse(
+            "can be reached from other machines, without TLS and without a proxy: passwords would be readable on the \
+             way. Give --tls-cert and --tls-key, or list the proxy in http.trusted_proxies, or insist with \
+             --insecure-http",
+        );
+    }
+    let default_issuer = settings.issuer(settings.listen);
+    match check_issuer(&default_issuer) {
+        Some(_) if settings.token.issuer.is_none() => vec![Problem::new(
+            "token.issuer",
+            format!(
+                "is not given, and the URL of the listener, {default_issuer}, will not do: give the public https URL"
+            ),
+        )],
+        _ => Vec::new(),
+    }
+}
+
+/// What is allowed, but should make the operator think.
+pub(crate) fn warnings(settings: &Settings, from: &Resolver) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    let mut warn =
+        |name: &'static str, message: String| warnings.push(Problem::new(from.place(name), message));
+    if !settings.limits.enabled {
+        warn(
+            "limits.enabled",
+            "rate limits are off: nothing slows down password guessing; use this for load tests only"
+                .to_owned(),
+        );
+    }
+    let loopback = settings.listen.ip().is_loopback();
+    if !loopback && settings.http.insecure && settings.tls.is_none() {
+        warn(
+            "http.insecure",
+            "passwords and tokens are readable on the way".to_owned(),
+        );
+    }
+    if !loopback && from.origin("token.issuer").is_none() {
+        warn(
+            "token.issuer",
+            format!(
+                "is not given: tokens say {}, which is not what others call this service",
+                settings.issuer(settings.listen)
+            ),
+        );
+    }
+    if settings.token.algorithm == Algorithm::RS256 {
+        warn(
+            "token.algorithm",
+            "RS256 is kept for old clients; prefer ES256 or PS256".to_owned(),
+        );
+    }
+    if matches!(from.origin("database.url"), Some(Origin::Flag(_))) && has_password(settings) {
+        warn(
+            "database.url",
+            "holds a password that everyone on this machine can read in the list of processes: give it as \
+             PORTCULLIS_DATABASE__URL"
+                .to_owned(),
+        );
+    }
+    warnings
+}
+
+fn has_password(settings: &Settings) -> bool {
+    let Some(url) = &settings.database.url else {
+        return false;
+    };
+    let after = url.expose_secret().split_once("://").map_or("", |(_, rest)| rest);
+    after.split_once('@').is_some_and(|(user, _)| user.contains(':'))
+}

@@ -1,0 +1,75 @@
+//! What others call this service, who may call it from pages, and who stands in front of it.
+
+use ipnet::IpNet;
+use portcullis_core::{authority::check_issuer, url::Url};
+
+use crate::config::resolve::Resolver;
+
+/// The issuer: an https URL, or http on a loopback address; without query and fragment (RFC 8414, section 2).
+pub(crate) fn issuer(from: &mut Resolver) -> Option<String> {
+    let text = from.optional_text("token.issuer")?;
+    match check_issuer(&text) {
+        Some(error) => {
+            from.refuse("token.issuer", error.to_string());
+            None
+        }
+        None => Some(text),
+    }
+}
+
+/// Whether a URL leads to this machine only.
+pub(crate) fn is_loopback(url: &str) -> bool {
+    Url::parse(url).is_some_and(|url| url.is_loopback())
+}
+
+/// Origins that may call with credentials.
+pub(crate) fn origins(from: &mut Resolver) -> Vec<String> {
+    let mut good = Vec::new();
+    for text in from.list("cors.origins") {
+        match origin_problem(&text) {
+            Some(message) => from.refuse("cors.origins", message),
+            None => good.push(text),
+        }
+    }
+    good
+}
+
+fn origin_problem(text: &str) -> Option<String> {
+    if text.contains('*') {
+        return Some(format!(
+            "`{text}` is refused: with credentials, any page could act as its visitor; list the origins one by one"
+        ));
+    }
+    if text == "null" {
+        return Some("`null` is refused: sandboxed pages of anyone send it".to_owned());
+    }
+    let Some(url) = Url::parse(text).filter(|url| matches!(url.scheme.as_str(), "https" | "http")) else {
+        return Some(format!(
+            "`{text}` is not an origin such as https://app.example.com"
+        ));
+    };
+    let canonical = url.origin();
+    (canonical != text).then(|| format!("`{text}` is not as a browser sends it: write {canonical}"))
+}
+
+/// Networks of the proxies in front.
+pub(crate) fn proxies(from: &mut Resolver) -> Vec<IpNet> {
+    let mut good = Vec::new();
+    for text in from.list("http.trusted_proxies") {
+        let net = text
+            .parse::<IpNet>()
+            .or_else(|_| text.parse().map(|address: std::net::IpAddr| address.into()));
+        match net {
+            Ok(net) if net.prefix_len() == 0 => from.refuse(
+                "http.trusted_proxies",
+                format!("`{text}` is everybody: then anyone can claim any address; list the proxies"),
+            ),
+            Ok(net) => good.push(net),
+            Err(_) => from.refuse(
+                "http.trusted_proxies",
+                format!("`{text}` is neither an address nor a network such as 10.0.0.0/8"),
+            ),
+        }
+    }
+    good
+}

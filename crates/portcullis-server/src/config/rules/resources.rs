@@ -1,0 +1,104 @@
+//! What the server stands on: secrets, master key, database, certificate, log, hashing threads.
+
+use portcullis_core::{
+    authority::check_signing,
+    key::MasterKey,
+    password::{Argon2Params, pool::HashPoolConfig},
+    token::Algorithm,
+};
+use portcullis_store::DatabaseOptions;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::{resolve::Resolver, settings::TlsSettings};
+
+/// The algorithm, the secret and the earlier secrets, which must agree.
+pub(crate) fn signing(from: &mut Resolver) -> (Option<Algorithm>, Option<SecretString>, Vec<SecretString>) {
+    let asked = from.word("token.algorithm").and_then(|word| word.parse().ok());
+    let secret = from.secret("token.secret");
+    let previous = from.secrets("token.previous_secrets");
+    for error in check_signing(asked, secret.as_ref(), &previous) {
+        let key = match error.option() {
+            "secret" => "token.secret",
+            "previous_secrets" => "token.previous_secrets",
+            _ => "token.algorithm",
+        };
+        from.refuse(key, error.to_string());
+    }
+    (asked, secret, previous)
+}
+
+/// The master key, where it is given.
+pub(crate) fn master_key(from: &mut Resolver) -> Option<MasterKey> {
+    let text = from.secret("master_key")?;
+    match MasterKey::from_hex(text.expose_secret()) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            from.refuse("master_key", error.to_string());
+            None
+        }
+    }
+}
+
+/// The URL of the database, if it is one that the store reads.
+pub(crate) fn database_url(from: &mut Resolver) -> Option<SecretString> {
+    let url = from.secret("database.url")?;
+    match DatabaseOptions::new(url.expose_secret()).check() {
+        Ok(()) => Some(url),
+        Err(error) => {
+            from.refuse("database.url", error.to_string());
+            None
+        }
+    }
+}
+
+/// Certificate and key, which come together.
+pub(crate) fn tls(from: &mut Resolver) -> Option<TlsSettings> {
+    match (from.optional_path("tls.cert"), from.optional_path("tls.key")) {
+        (Some(cert), Some(key)) => Some(TlsSettings { cert, key }),
+        (None, None) => None,
+        (Some(_), None) => {
+            from.refuse("tls.cert", "is given without tls.key");
+            None
+        }
+        (None, Some(_)) => {
+            from.refuse("tls.key", "is given without tls.cert");
+            None
+        }
+    }
+}
+
+/// The filter of the log.
+pub(crate) fn log_level(from: &mut Resolver) -> String {
+    let text = from.text("log.level");
+    match text.parse::<tracing_subscriber::EnvFilter>() {
+        Ok(_) => text,
+        Err(error) => {
+            from.refuse(
+                "log.level",
+                format!("`{text}` is not a filter: {error}; write info or info,portcullis_core=debug"),
+            );
+            "info".to_owned()
+        }
+    }
+}
+
+/// How passwords are hashed: settings that are weak or absurd are refused.
+pub(crate) fn hashing(from: &mut Resolver) -> HashPoolConfig {
+    let (memory, iterations) = (
+        from.integer("password.memory_kib"),
+        from.integer("password.iterations"),
+    );
+    let lanes = from.integer("password.parallelism");
+    let mut config = HashPoolConfig::default();
+    match Argon2Params::new(memory, iterations, lanes) {
+        Ok(params) => config.params = params,
+        Err(error) => from.refuse("password.memory_kib", error.to_string()),
+    }
+    let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    if let Some(threads) = from.optional_integer("password.threads") {
+        config.threads = whole(threads);
+    }
+    config.queue = whole(from.integer("password.queue"));
+    config.deadline = from.duration("password.deadline");
+    config
+}
