@@ -4,6 +4,7 @@
 use std::{fs, os::unix::fs::MetadataExt, time::Duration};
 
 use portcullis_core::{
+    clock::{Clock as _, SystemClock},
     key::{MasterKey, Vault},
     store::Store as _,
 };
@@ -13,13 +14,13 @@ use crate::{
     config::{Problem, Settings, TlsSettings},
     data_dir::{DataDir, DataDirError},
     installation::{FINGERPRINT, database_options},
-    serve::load_tls,
+    serve::{Dated, load_tls},
 };
 
 /// What was found.
 #[derive(Default)]
 pub(crate) struct Findings {
-    /// What makes a start fail.
+    /// What makes a start fail, or all clients go away.
     pub(crate) problems: Vec<Problem>,
     /// What should make the operator think.
     pub(crate) warnings: Vec<Problem>,
@@ -62,8 +63,15 @@ impl Findings {
     }
 
     fn certificate(&mut self, tls: &TlsSettings) {
-        if let Err(error) = load_tls(tls) {
-            self.problem("tls", error);
+        match load_tls(tls) {
+            Err(error) => self.problem("tls", error),
+            Ok(loaded) => match loaded.validity.and_then(|dates| dates.fault(SystemClock.now())) {
+                None => {}
+                Some(soon @ Dated::Soon(_)) => {
+                    self.warnings.push(Problem::new("tls.cert", soon.to_string()));
+                }
+                Some(fault) => self.problem("tls.cert", fault),
+            },
         }
         if fs::metadata(&tls.key).is_ok_and(|found| found.mode() & 0o007 != 0) {
             let path = tls.key.display();

@@ -1,6 +1,7 @@
 //! The server's life: folder, listener, TLS, signals, end.
 
 mod app;
+mod certificate;
 mod connections;
 mod http;
 mod signals;
@@ -13,7 +14,10 @@ use std::{
 
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 
-pub(crate) use self::tls::{TlsError, load as load_tls};
+pub(crate) use self::{
+    certificate::Dated,
+    tls::{TlsError, load as load_tls},
+};
 use portcullis::{gate::GateError, layers::CorsError};
 
 use crate::{
@@ -66,9 +70,8 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
     let tls = settings
         .tls
         .as_ref()
-        .map(load_tls)
-        .transpose()?
-        .map(RustlsConfig::from_config);
+        .map(|tls| load_tls(tls).map(|loaded| RustlsConfig::from_config(loaded.told(tls))))
+        .transpose()?;
     let handle = Handle::new();
     // Before the first word that the server is there: a signal that comes then must find someone.
     signals::watch(

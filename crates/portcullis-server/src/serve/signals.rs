@@ -48,7 +48,7 @@ fn reload(tls: Option<&(TlsSettings, RustlsConfig)>) {
     };
     match load_tls(settings) {
         Ok(fresh) => {
-            serving.reload_from_config(fresh);
+            serving.reload_from_config(fresh.told(settings));
             tracing::info!(cert = %settings.cert.display(), "certificate reloaded");
         }
         Err(error) => tracing::error!(%error, "the certificate was not reloaded; the one before stays"),

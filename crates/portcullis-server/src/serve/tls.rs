@@ -2,12 +2,14 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use portcullis_core::clock::{Clock as _, SystemClock};
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
 };
 
+use super::certificate::Validity;
 use crate::config::TlsSettings;
 
 /// Why there is no TLS.
@@ -27,8 +29,24 @@ pub(crate) enum TlsError {
     },
 }
 
+/// What was read: to serve with, and until when.
+pub(crate) struct Loaded {
+    pub(super) config: Arc<ServerConfig>,
+    pub(crate) validity: Option<Validity>,
+}
+
+impl Loaded {
+    /// The same to serve with, once the log has what is to be said about the certificate.
+    pub(super) fn told(self, settings: &TlsSettings) -> Arc<ServerConfig> {
+        if let Some(fault) = self.validity.and_then(|dates| dates.fault(SystemClock.now())) {
+            tracing::warn!(cert = %settings.cert.display(), "{fault}");
+        }
+        self.config
+    }
+}
+
 /// Reads both files. What is loaded is complete or an error, so a reload never serves half of it.
-pub(crate) fn load(settings: &TlsSettings) -> Result<Arc<ServerConfig>, TlsError> {
+pub(crate) fn load(settings: &TlsSettings) -> Result<Loaded, TlsError> {
     let TlsSettings { cert, key } = settings;
     let chain = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -36,9 +54,10 @@ pub(crate) fn load(settings: &TlsSettings) -> Result<Arc<ServerConfig>, TlsError
             path: cert.clone(),
             source,
         })?;
-    if chain.is_empty() {
+    let Some(own) = chain.first() else {
         return Err(TlsError::NoCert(cert.clone()));
-    }
+    };
+    let validity = Validity::of(own);
     let private = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Key {
         path: key.clone(),
         source,
@@ -55,5 +74,8 @@ pub(crate) fn load(settings: &TlsSettings) -> Result<Arc<ServerConfig>, TlsError
         .with_single_cert(chain, private)
         .map_err(pair)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(Loaded {
+        config: Arc::new(config),
+        validity,
+    })
 }

@@ -3,7 +3,7 @@ use std::{
     sync::Arc,
 };
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustix::process::Signal;
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
@@ -11,7 +11,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName},
 };
 
-use crate::harness::{Place, Server};
+use crate::harness::{Place, Server, chmod};
 
 struct Certificate {
     pem: String,
@@ -20,11 +20,12 @@ struct Certificate {
 }
 
 fn certificate() -> Certificate {
+    made(&CertificateParams::new(vec!["localhost".to_owned()]).unwrap())
+}
+
+fn made(params: &CertificateParams) -> Certificate {
     let key = KeyPair::generate().unwrap();
-    let made = CertificateParams::new(vec!["localhost".to_owned()])
-        .unwrap()
-        .self_signed(&key)
-        .unwrap();
+    let made = params.self_signed(&key).unwrap();
     Certificate {
         pem: made.pem(),
         key: key.serialize_pem(),
@@ -82,6 +83,31 @@ fn sighup_brings_the_new_certificate_and_keeps_the_old_one_when_that_is_broken()
     get(&server, &second).unwrap();
     assert!(get(&server, &first).is_err());
     assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+fn a_certificate_that_ran_out_is_told_of() {
+    let place = Place::new();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.not_after = date_time_ymd(2020, 1, 31);
+    let (good, over) = (certificate(), made(&params));
+    let write = |certificate: &Certificate| {
+        place.write("cert.pem", &certificate.pem);
+        place.write("key.pem", &certificate.key);
+        chmod(&place.path("key.pem"), 0o600);
+    };
+    let tls = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
+    write(&good);
+    let mut server = place.serve(&tls);
+    let check = place.run(&[&["check"], tls.as_slice()].concat());
+    assert_eq!((check.code, check.stderr.as_str()), (Some(0), "All is well.\n"));
+
+    write(&over);
+    let says = "the certificate has expired at 2020-01-31T00:00:00Z";
+    let check = place.run(&[&["check"], tls.as_slice()].concat());
+    assert!(check.code == Some(1) && check.stderr.contains(says), "{check:?}");
+    server.signal(Signal::HUP);
+    assert_eq!(server.wait_for(says)["cert"], "cert.pem");
 }
 
 #[test]
