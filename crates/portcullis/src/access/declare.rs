@@ -119,7 +119,13 @@ impl<U> ServedBy<U> for Exactly<U> {}
 pub trait StatesAccess<S, U> {
     /// The first argument.
     type First: EnforcedWith<S>;
+
+    /// An argument after the first that would state access too late to be enforced.
+    fn too_late() -> Option<&'static str>;
 }
+
+/// Where [`super::Public`], [`super::CurrentUser`] and [`super::Allow`] are.
+const STATES_ACCESS: &str = concat!(env!("CARGO_CRATE_NAME"), "::access::extract::");
 
 macro_rules! handler_arguments {
     ($([$($rest:ident)*])*) => {$(
@@ -128,6 +134,11 @@ macro_rules! handler_arguments {
             First: EnforcedWith<S, User: ServedBy<U>>,
         {
             type First = First;
+
+            fn too_late() -> Option<&'static str> {
+                let rest: &[&'static str] = &[$(std::any::type_name::<$rest>()),*];
+                rest.iter().copied().find(|argument| argument.contains(STATES_ACCESS))
+            }
         }
     )*};
 }

@@ -54,6 +54,20 @@ pub enum GateError {
         /// Why.
         reason: &'static str,
     },
+    /// A handler states its access twice, and the gate enforces the first.
+    #[error(
+        "{method} {path} ({place}) states its access again by `{argument}`, which is not its first argument and would never be met: make it the first, and remove the other."
+    )]
+    TooLate {
+        /// Method.
+        method: Method,
+        /// Path.
+        path: String,
+        /// Stated here.
+        place: Place,
+        /// The argument.
+        argument: &'static str,
+    },
     /// The OpenAPI document cannot be written.
     #[error("the OpenAPI document cannot be written: {0}")]
     Document(#[from] serde_json::Error),

@@ -240,6 +240,9 @@ where
         }
         let realm: Arc<str> = self.realm.as_ref().into();
         let guarded = routes.build(&self.provider, &realm)?;
+        if let Some(error) = self.fallback.as_ref().and_then(Route::too_late) {
+            return Err(error);
+        }
         let guarded = match self.fallback {
             Some(route) => guarded.fallback(route.guarded(&self.provider, &realm)),
             None => guarded.fallback(async || Problem::not_found().detail("There is nothing at this path.")),

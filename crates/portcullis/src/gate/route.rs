@@ -64,6 +64,8 @@ pub struct Route<S, U> {
     run: Arc<Run<S>>,
     /// Whether what runs sees its path without that of the route.
     mounts: bool,
+    /// An argument that states access and is not the first.
+    too_late: Option<&'static str>,
     user: PhantomData<fn(U)>,
 }
 
@@ -82,7 +84,10 @@ where
             location,
         };
         let run = Arc::new(move |request: Request, state: S| boxed(handler.clone().call(request, state)));
-        Self::stating::<T::First>(method, place, run)
+        Self {
+            too_late: T::too_late(),
+            ..Self::stating::<T::First>(method, place, run)
+        }
     }
 
     /// Of a whole service, whose access `A` it does not state itself.
@@ -106,6 +111,7 @@ where
             limits: Limits::default(),
             run,
             mounts: false,
+            too_late: None,
             user: PhantomData,
         }
     }
@@ -121,6 +127,16 @@ where
 
     pub(crate) fn limit(&mut self, limit: Limit) {
         self.limits.add(limit);
+    }
+
+    /// Whether a later argument states access, which would never be met.
+    pub(super) fn too_late(&self) -> Option<GateError> {
+        self.too_late.map(|argument| GateError::TooLate {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            place: self.place,
+            argument,
+        })
     }
 
     pub(super) fn row(&self) -> AccessRow {
@@ -163,6 +179,7 @@ where
             limits: self.limits,
             run: Arc::new(move |request, _| run(request, state.clone())),
             mounts: self.mounts,
+            too_late: self.too_late,
             user: PhantomData,
         }
     }

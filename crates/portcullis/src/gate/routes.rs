@@ -257,6 +257,9 @@ where
                     reason,
                 });
             }
+            if let Some(error) = route.too_late() {
+                return Err(error);
+            }
             if let Some(first) = methods.insert((path, route.method.as_str()), route.place) {
                 return Err(GateError::Twice {
                     method: route.method.clone(),

@@ -348,28 +348,31 @@ async fn unknown_paths_and_methods_are_problems() {
 #[tokio::test]
 async fn access_that_nobody_checked_is_never_believed() {
     async fn second(_: Public, _: Allow<Admin>) {}
-    async fn other(_: CurrentUser, _: Allow<Admin>) {}
+    async fn other(_: CurrentUser, _: State<&'static str>, _: Allow<Admin>) {}
     async fn optional(_: Option<CurrentUser>, _: CurrentUser) {}
-    let gate = Gate::new(InMemory::new())
-        .route("/second", get(second))
-        .route("/other", get(other))
-        .route("/optional", get(optional));
-    let outside = Router::new().route("/outside", axum::routing::get(me));
-    let app = gate.into_router().unwrap().merge(outside);
-    for (path, token) in [("/second", "admin"), ("/other", "admin"), ("/outside", "admin")] {
-        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
-        let response = app
-            .clone()
-            .oneshot(request.body(Body::empty()).unwrap())
-            .await
-            .unwrap();
-        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+    async fn hidden(_: Public, _: Option<CurrentUser>) {}
+    for (route, argument) in [
+        (get(second), "Allow<"),
+        (get(other), "Allow<"),
+        (get(optional), "CurrentUser"),
+        (get(hidden), "CurrentUser"),
+    ] {
+        let error = Gate::new(InMemory::new())
+            .route("/", route)
+            .into_router()
+            .unwrap_err();
+        assert!(
+            matches!(error, GateError::TooLate { argument: found, .. } if found.contains(argument)),
+            "{error}"
+        );
     }
-    let nobody = app
-        .oneshot(Request::get("/optional").body(Body::empty()).unwrap())
+    let outside = Router::new().route("/outside", axum::routing::get(me));
+    let request = Request::get("/outside").header(header::AUTHORIZATION, "Bearer admin");
+    let response = outside
+        .oneshot(request.body(Body::empty()).unwrap())
         .await
         .unwrap();
-    assert_eq!(nobody.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
 #[test]
