@@ -9,6 +9,7 @@ extern crate self as portcullis;
 pub mod access;
 pub mod api;
 pub mod cookie;
+pub mod csrf;
 mod docs_page;
 pub mod gate;
 pub mod hash;

@@ -55,12 +55,13 @@ use self::{audit_sink::AuditSink, limits::Rules, open::KeyReload, profiles::Prof
 use crate::{
     clock::Clock,
     device::{DeviceKeys, UnknownIdentifiers},
-    key::Keys,
+    id::SessionId,
+    key::{BoundTokens, Keys},
     limit::Limiter,
     password::pool::HashPool,
     revocation::{Follower, Index, retention},
     rng::Rng,
-    session::SessionKeys,
+    session::{PresentedRefresh, SessionKeys},
     store::Store,
     token::{Signer, Verifier},
 };
@@ -77,6 +78,7 @@ pub struct Authority {
     verifier: Verifier,
     session_keys: Arc<SessionKeys>,
     devices: DeviceKeys,
+    page_tokens: BoundTokens,
     unknown: UnknownIdentifiers,
     index: Arc<Index>,
     follower: Arc<Follower>,
@@ -125,6 +127,19 @@ impl Authority {
     #[must_use]
     pub fn pool(&self) -> &HashPool {
         &self.pool
+    }
+
+    /// What makes tokens for pages, each bound to one session: against forged requests.
+    #[must_use]
+    pub fn page_tokens(&self) -> &BoundTokens {
+        &self.page_tokens
+    }
+
+    /// The session that a refresh token belongs to, if it is one of ours: without asking whether either is still good.
+    #[must_use]
+    pub fn session_of(&self, refresh_token: &str) -> Option<SessionId> {
+        let presented = PresentedRefresh::read(refresh_token, &self.session_keys).ok()?;
+        Some(presented.session)
     }
 
     /// Whether this node may answer: the index is complete and fresh, and the database is there.

@@ -16,7 +16,7 @@ use crate::{
     audit::Actor,
     clock::{Clock, Timestamp},
     device::{DeviceKeys, UnknownIdentifiers},
-    key::{KeyConfig, KeyError, Keys, Vault},
+    key::{BoundTokens, KeyConfig, KeyError, Keys, Vault},
     limit::Limiter,
     password::pool::{HashPool, HashPoolError},
     revocation::{Change, ChangeKind, ChangeListener, Follower, Index},
@@ -152,6 +152,7 @@ impl Authority {
         Ok(Arc::new(Self {
             session_keys: Arc::new(SessionKeys::new(vault.clone())),
             devices: DeviceKeys::new(&vault),
+            page_tokens: BoundTokens::derive(&vault, "page tokens"),
             unknown: UnknownIdentifiers::new(&vault),
             limiter: Limiter::new(config.limits.capacity, clock.clone(), &*rng),
             rules: config.limits.rules(),

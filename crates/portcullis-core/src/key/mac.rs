@@ -1,3 +1,4 @@
+use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -11,6 +12,16 @@ impl MacKey {
     /// The one for `purpose`.
     pub(crate) fn derive(vault: &Vault, purpose: &str) -> Self {
         Self(vault.derive(purpose))
+    }
+
+    /// The one for `purpose` under a secret of at least 32 bytes (HKDF-SHA-256, RFC 5869).
+    #[expect(clippy::expect_used, reason = "HKDF expands to 32 bytes from any secret")]
+    pub(crate) fn of_secret(secret: &[u8], purpose: &str) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        Hkdf::<Sha256>::new(Some(b"portcullis/1"), secret)
+            .expand(purpose.as_bytes(), &mut *key)
+            .expect("32 bytes");
+        Self(key)
     }
 
     /// The keyed hash of the parts, put together. Where their lengths vary, the caller keeps them apart.

@@ -1,5 +1,6 @@
 //! Keys: the vault that the master key opens, and the keys that sign tokens.
 
+mod bound_token;
 mod change;
 mod config;
 mod error;
@@ -18,6 +19,7 @@ mod vault;
 mod verifying;
 
 pub use self::{
+    bound_token::{BoundTokens, ShortSecret},
     config::KeyConfig,
     error::{KeyError, KeyMaterialError},
     import::ImportOptions,

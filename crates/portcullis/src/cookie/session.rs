@@ -107,6 +107,12 @@ impl SetCookies {
     }
 }
 
+impl<const N: usize> From<[SetCookie; N]> for SetCookies {
+    fn from(cookies: [SetCookie; N]) -> Self {
+        Self(cookies.into())
+    }
+}
+
 impl IntoResponseParts for SetCookies {
     type Error = Infallible;
 

@@ -64,6 +64,14 @@ pub enum CookieError {
 }
 
 impl CookieScheme {
+    /// The name on the wire.
+    pub(crate) fn full_name(self, name: &str) -> String {
+        match self {
+            Self::Https => format!("__Host-{name}"),
+            Self::Loopback => name.to_owned(),
+        }
+    }
+
     /// That of an application at this address, as its users' browsers see it.
     ///
     /// ```
@@ -128,24 +136,32 @@ impl Cookie {
         if has_prefix || !read::is_name(name.as_bytes()) {
             return Err(CookieError::Name(name.to_owned()));
         }
-        Ok(Self::named(
-            match scheme {
-                CookieScheme::Https => format!("__Host-{name}"),
-                CookieScheme::Loopback => name.to_owned(),
-            },
-            scheme,
-        ))
-    }
-
-    /// With this very name.
-    pub(crate) fn named(name: String, scheme: CookieScheme) -> Self {
-        Self {
-            name,
+        Ok(Self {
+            name: scheme.full_name(name),
             scheme,
             same_site: SameSite::default(),
             max_age: None,
             http_only: true,
+        })
+    }
+
+    /// One with this very name that is sent, and lasts, like this one.
+    pub(crate) fn beside(&self, name: String) -> Self {
+        Self {
+            name,
+            http_only: true,
+            ..self.clone()
         }
+    }
+
+    pub(crate) const fn scheme(&self) -> CookieScheme {
+        self.scheme
+    }
+
+    /// Until the browser is closed.
+    pub(crate) const fn until_closed(mut self) -> Self {
+        self.max_age = None;
+        self
     }
 
     /// When it is sent with requests that another site caused.
@@ -200,12 +216,17 @@ impl Cookie {
         if self.name.len() + value.len() > MOST {
             return Err(CookieError::TooLong(self.name.clone()));
         }
-        Ok(self.write(value, self.max_age))
+        Ok(self.write(value))
+    }
+
+    /// Sets it to one of our own tokens: short, and in base64url.
+    pub(crate) fn write(&self, token: &str) -> SetCookie {
+        self.line(token, self.max_age)
     }
 
     /// Makes the browser forget it: a part of an answer.
     pub fn clear(&self) -> SetCookie {
-        self.write("", Some(Duration::ZERO))
+        self.line("", Some(Duration::ZERO))
     }
 
     /// Begins a session of an application's own: a fresh id of 256 bits, to be stored (hashed, best) and found again by
@@ -229,7 +250,7 @@ impl Cookie {
     /// ```
     pub fn set_session(&self, rng: &dyn Rng) -> (SecretString, SetCookie) {
         let id = SecretString::from(URL_SAFE_NO_PAD.encode(rng::bytes::<32>(rng)));
-        let set = self.write(id.expose_secret(), self.max_age);
+        let set = self.write(id.expose_secret());
         (id, set)
     }
 
@@ -238,7 +259,7 @@ impl Cookie {
         self.clear()
     }
 
-    fn write(&self, value: &str, max_age: Option<Duration>) -> SetCookie {
+    fn line(&self, value: &str, max_age: Option<Duration>) -> SetCookie {
         let mut text = format!("{}={value}; Path=/", self.name);
         if let Some(max_age) = max_age {
             // Writing to a string cannot fail.
@@ -272,7 +293,7 @@ impl SetCookie {
         &self.0
     }
 
-    pub(super) fn add_to(self, headers: &mut HeaderMap) {
+    pub(crate) fn add_to(self, headers: &mut HeaderMap) {
         // Names and values are checked where they come in, so this cannot fail.
         if let Ok(mut value) = HeaderValue::try_from(self.0) {
             value.set_sensitive(true);

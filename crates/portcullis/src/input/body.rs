@@ -73,6 +73,11 @@ fn unsupported(allowed: &[Encoding]) -> Problem {
     }
 }
 
+/// Whether the body is a form in `application/x-www-form-urlencoded`.
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
+    encoding(headers, &[Encoding::Form]).is_ok_and(|found| found.is_some())
+}
+
 /// 413.
 pub(crate) fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE).detail("The body is larger than this server takes.")

@@ -44,7 +44,7 @@ mod query;
 pub(crate) mod urlencoded;
 mod valid;
 
-pub(crate) use self::body::too_large;
+pub(crate) use self::body::{is_form, too_large};
 pub use self::{
     body::{Body, Form, Json},
     check::{Check, Validate},

@@ -49,8 +49,8 @@ pub(crate) fn has_key(query: &str, key: &str) -> bool {
 }
 
 /// The values of the parameter `key`, however it is encoded.
-pub(crate) fn values(query: &str, key: &str) -> impl Iterator<Item = Result<String, Problem>> {
-    pairs(query.as_bytes())
+pub(crate) fn values(bytes: &[u8], key: &str) -> impl Iterator<Item = Result<String, Problem>> {
+    pairs(bytes)
         .filter(move |(name, _)| decode(name).is_ok_and(|name| name == key))
         .map(|(_, value)| decode(value))
 }

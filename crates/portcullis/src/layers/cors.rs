@@ -74,6 +74,11 @@ impl Cors {
     }
 }
 
+/// Whether it is exactly what a browser sends in `Origin`.
+pub(crate) fn is_origin(origin: &str) -> bool {
+    parse(origin).is_ok()
+}
+
 /// Exactly what a browser sends in `Origin`: scheme, host in lower case, port unless it is the scheme's own.
 fn parse(origin: &str) -> Result<HeaderValue, CorsError> {
     let wrong = || CorsError::NotAnOrigin(origin.to_owned());

@@ -28,6 +28,7 @@ mod headers;
 mod request_id;
 mod shelter;
 
+pub(crate) use self::cors::is_origin;
 pub use self::{
     address::{ClientAddress, ForwardedBy, TrustedProxies},
     cors::{Cors, CorsError},

@@ -34,7 +34,7 @@ pub use axum::extract::State;
 #[doc(hidden)]
 pub use http::request::Parts;
 
-pub(crate) use self::source::offers_bearer;
+pub(crate) use self::source::{is_websocket, offers_bearer};
 pub use self::{
     bearer::{BearerToken, bearer},
     error::AuthError,

@@ -168,7 +168,7 @@ impl TokenSources {
         let Some(name) = &self.query else {
             return Ok(None);
         };
-        let mut values = urlencoded::values(query, name);
+        let mut values = urlencoded::values(query.as_bytes(), name);
         let first = values.next();
         if values.next().is_some() {
             return Err(AuthError::Ambiguous("send the token in the query once"));

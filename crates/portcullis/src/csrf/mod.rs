@@ -1,0 +1,233 @@
+//! Protection against requests that a page of somebody else makes in a visitor's name (CSRF): [`Csrf`], a layer around a
+//! router whose handlers act on cookies.
+//!
+//! | request | must |
+//! |---|---|
+//! | GET, HEAD, OPTIONS | nothing: they must change nothing |
+//! | with `Authorization: Bearer`, or a token as WebSocket subprotocol | nothing: no browser sends that by itself |
+//! | for a WebSocket, by cookie | come from a page of this origin |
+//! | of a route that [`Csrf::exempt`] names | nothing |
+//! | any other, with a session | come from a page of this origin, and bring the session's token |
+//! | any other, without one | see [`BeforeLogin`] |
+//!
+//! Where a request comes from is told by `Sec-Fetch-Site` and `Origin`, which pages cannot change. The token stands in the
+//! cookie [`COOKIE`], which scripts of this origin can read, and comes back in the header [`HEADER`] or, from forms in
+//! `application/x-www-form-urlencoded`, in the field [`FIELD`]. It is signed and bound to the session, and before login to
+//! a pre-session of the browser: neither an older token nor one of somebody else's session is taken. Whatever fails gets
+//! 403 with `error: "csrf_failed"`.
+//!
+//! ```
+//! use axum::response::Html;
+//! use portcullis::{
+//!     Public, Routes,
+//!     cookie::{Cookie, CookieScheme},
+//!     core::{key::BoundTokens, rng::SystemRng},
+//!     csrf::{Csrf, CsrfToken},
+//!     routing::get,
+//! };
+//!
+//! async fn form(_: Public, token: CsrfToken) -> Html<String> {
+//!     Html(format!("<form method=post>{}<input name=note><button>Keep</button></form>", token.field()))
+//! }
+//! async fn keep(_: Public) -> &'static str { "kept" }
+//!
+//! let session = Cookie::new("session", CookieScheme::of("https://notes.example.com")?)?;
+//! let csrf = Csrf::new(BoundTokens::generate(&SystemRng), session);
+//! let routes: Routes = Routes::new().route("/notes", get(form).post(keep));
+//! // Gate::new(provider).merge(routes).into_router()?.layer(csrf)
+//! # drop((csrf, routes));
+//! # Ok::<(), portcullis::cookie::CookieError>(())
+//! ```
+
+mod check;
+mod layer;
+mod session;
+mod token;
+
+use std::{fmt, sync::Arc};
+
+use http::{HeaderName, Method};
+use portcullis_core::{
+    authority::Authority,
+    key::BoundTokens,
+    rng::{Rng, SystemRng},
+};
+use tower_http::csrf::CsrfLayer;
+
+use self::session::{Session, Tokens};
+pub use self::{layer::CsrfService, token::CsrfToken};
+use crate::{
+    cookie::{Cookie, SessionCookies},
+    layers::is_origin,
+};
+
+/// The cookie that holds the token.
+pub const COOKIE: &str = "csrf_token";
+/// The header in which it comes back.
+pub const HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
+/// The field of a form in which it comes back.
+pub const FIELD: &str = "csrf_token";
+
+/// The cookie to which tokens are bound before there is a session.
+const PRE_SESSION: &str = "presession";
+
+/// Forms of which the token is read.
+const MAX_FORM: usize = 64 * 1024;
+
+/// What is asked of a request that brings no session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BeforeLogin {
+    /// The same as of any other: for pages with forms, above all that of the login. The token is bound to a pre-session
+    /// that [`CsrfToken`] begins. What sends neither cookies nor what browsers always send is no browser, and passes.
+    #[default]
+    Token,
+    /// Only that it comes from a page of this origin, or from no page: for JSON APIs, whose clients have no token before
+    /// they have a session.
+    Origin,
+}
+
+/// Why the protection cannot be set up so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not an origin: write `https://app.example.com` or `http://localhost:3000`, nothing after it"
+)]
+pub struct NotAnOrigin(String);
+
+/// Protects a router: see [`crate::csrf`]. A layer; clones share what they were told.
+///
+/// Put it around the router that the gate gives (`gate.into_router()?.layer(csrf)`), inside an
+/// [`Edge`](crate::layers::Edge). Behind a proxy that changes `Host`, and for pages of other origins that CORS lets in,
+/// name the origins by [`Csrf::trust_origin`].
+#[derive(Clone)]
+#[must_use = "a layer does nothing until a router is inside it"]
+pub struct Csrf(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    tokens: Tokens,
+    rng: Arc<dyn Rng>,
+    session: Session,
+    cookie: Cookie,
+    pre_session: Cookie,
+    origins: CsrfLayer,
+    exempt: Vec<(Method, String)>,
+    before_login: BeforeLogin,
+    max_form: usize,
+    off: bool,
+}
+
+impl Csrf {
+    /// For sessions of the application's own, whose id is the value of the cookie `session`.
+    pub fn new(tokens: BoundTokens, session: Cookie) -> Self {
+        let (cookie, pre_session) = companions(&session);
+        Self::with(
+            Tokens::Own(Arc::new(tokens)),
+            Arc::new(SystemRng),
+            cookie,
+            pre_session,
+            Session::Id(session),
+        )
+    }
+
+    /// For sessions of a Portcullis. A token stays good when the session is refreshed.
+    pub fn of(authority: &Arc<Authority>, cookies: &SessionCookies) -> Self {
+        let (cookie, pre_session) = companions(cookies.access());
+        Self::with(
+            Tokens::Of(Arc::clone(authority)),
+            Arc::clone(authority.rng()),
+            cookie,
+            pre_session,
+            Session::Portcullis(Arc::clone(authority), cookies.clone()),
+        )
+    }
+
+    fn with(
+        tokens: Tokens,
+        rng: Arc<dyn Rng>,
+        cookie: Cookie,
+        pre_session: Cookie,
+        session: Session,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            tokens,
+            rng,
+            session,
+            cookie,
+            pre_session,
+            origins: CsrfLayer::new(),
+            exempt: Vec::new(),
+            before_login: BeforeLogin::default(),
+            max_form: MAX_FORM,
+            off: false,
+        }))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// Takes requests from pages of `origin` too.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn trust_origin(self, origin: &str) -> Result<Self, NotAnOrigin> {
+        let layer = self.0.origins.clone();
+        match layer.add_trusted_origin(origin) {
+            Ok(layer) if is_origin(origin) => Ok(self.change(|inner| inner.origins = layer)),
+            _ => Err(NotAnOrigin(origin.to_owned())),
+        }
+    }
+
+    /// Asks nothing of one method of one route, written as it was given to the router: `/webhooks/{provider}`. It must
+    /// then tell by other means who calls, such as a signature over the body. There are no prefixes
+    /// (`docs/decisions/0092`).
+    ///
+    /// ```
+    /// # use portcullis::{cookie::{Cookie, CookieScheme}, core::{key::BoundTokens, rng::SystemRng}, csrf::Csrf};
+    /// # let session = Cookie::new("session", CookieScheme::Https)?;
+    /// # let csrf = Csrf::new(BoundTokens::generate(&SystemRng), session);
+    /// let csrf = csrf.exempt(http::Method::POST, "/webhooks/{provider}");
+    /// # drop(csrf);
+    /// # Ok::<(), portcullis::cookie::CookieError>(())
+    /// ```
+    pub fn exempt(self, method: Method, path: &str) -> Self {
+        self.change(|inner| inner.exempt.push((method, path.to_owned())))
+    }
+
+    /// What is asked of a request that brings no session.
+    pub fn before_login(self, before_login: BeforeLogin) -> Self {
+        self.change(|inner| inner.before_login = before_login)
+    }
+
+    /// The largest form in bytes of which the field is read; 64 KiB unless told. Larger ones, and
+    /// `multipart/form-data`, bring the token in the header.
+    pub fn max_form(self, bytes: usize) -> Self {
+        self.change(|inner| inner.max_form = bytes)
+    }
+
+    /// Asks nothing of any request: for tests of an application.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn off_for_tests(self) -> Self {
+        self.change(|inner| inner.off = true)
+    }
+}
+
+/// The cookies of the token and of the pre-session: sent whenever that of the session is.
+fn companions(session: &Cookie) -> (Cookie, Cookie) {
+    let token = session.beside(COOKIE.to_owned()).readable_by_scripts();
+    let pre_session = session.beside(session.scheme().full_name(PRE_SESSION));
+    (token, pre_session.until_closed())
+}
+
+impl fmt::Debug for Csrf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Csrf")
+            .field("exempt", &self.0.exempt)
+            .field("before_login", &self.0.before_login)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
