@@ -1,14 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{RoleName, Scope};
+use super::{RoleDescription, RoleName, Scope};
 
 /// A named set of scopes, which may imply other roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
     /// Name.
     pub name: RoleName,
-    /// What it is for, in the words of the administrator.
-    pub description: String,
+    /// What it is for.
+    pub description: RoleDescription,
     /// Scopes of its own, sorted.
     pub scopes: BTreeSet<Scope>,
     /// Roles whose scopes it has too.
@@ -149,7 +149,7 @@ mod tests {
     fn role(name: &str, scopes: &[&str], implies: &[&str]) -> Role {
         Role {
             name: name.parse().unwrap(),
-            description: String::new(),
+            description: RoleDescription::default(),
             scopes: scopes.iter().map(|s| s.parse().unwrap()).collect(),
             implies: implies.iter().map(|s| s.parse().unwrap()).collect(),
         }

@@ -106,7 +106,9 @@ async fn read_graph<E>(connection: &mut Connection<'_>) -> Result<RoleGraph, Fai
         if let (_, Some(name), Some(description), Some(scopes), Some(implies)) = row {
             roles.push(Role {
                 name: name.parse().map_err(|_| Corrupt::new("the name of a role"))?,
-                description,
+                description: description
+                    .parse()
+                    .map_err(|_| Corrupt::new("the description of a role"))?,
                 scopes: parse_all(&scopes).ok_or_else(|| Corrupt::new("the scopes of a role"))?,
                 implies: parse_all(&implies).ok_or_else(|| Corrupt::new("what a role implies"))?,
             });

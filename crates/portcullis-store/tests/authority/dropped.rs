@@ -9,7 +9,7 @@ use std::{
 };
 
 use portcullis_core::{
-    access::Role,
+    access::{Role, RoleDescription},
     authority::{AdminUserChange, AuthenticateError, Caller, TokenPair},
     user::UserStatus,
 };
@@ -74,7 +74,7 @@ both! {
         let (_, pair) = world.register("edited@example.com").await;
         let role = Role {
             name: "user".parse().unwrap(),
-            description: String::new(),
+            description: RoleDescription::default(),
             scopes: BTreeSet::from(["edited".parse().unwrap()]),
             implies: BTreeSet::new(),
         };

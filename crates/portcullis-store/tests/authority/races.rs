@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use portcullis_core::{
-    access::{Role, Scope},
+    access::{Role, RoleDescription, Scope},
     authority::{AdminUserChange, Caller, TokenPair},
     password::Password,
     session::EndReason,
@@ -42,7 +42,7 @@ async fn give_roles(world: &World, user: &User, roles: &[&str]) {
 async fn put_role(world: &World, name: &str, scope: &str) -> bool {
     let role = Role {
         name: name.parse().unwrap(),
-        description: String::new(),
+        description: RoleDescription::default(),
         scopes: BTreeSet::from([scope.parse().unwrap()]),
         implies: BTreeSet::new(),
     };

@@ -198,7 +198,7 @@ impl World {
 pub(crate) fn role(name: &str, scopes: &[&str], implies: &[&str]) -> Role {
     Role {
         name: name.parse().unwrap(),
-        description: format!("The {name}."),
+        description: format!("The {name}.").parse().unwrap(),
         scopes: scopes.iter().map(|scope| scope.parse().unwrap()).collect(),
         implies: implies
             .iter()

@@ -20,7 +20,7 @@ both! {
         };
         assert_eq!(scopes("user"), ["me"]);
         assert_eq!(scopes("admin"), ["admin", "me"]);
-        assert!(graph.roles().all(|role| !role.description.is_empty() && role.implies.is_empty()));
+        assert!(graph.roles().all(|role| !role.description.as_str().is_empty() && role.implies.is_empty()));
     }
 
     async fn a_role_is_added_and_replaced(db: TestDatabase) {

@@ -52,7 +52,7 @@ impl List {
                         .map(ToString::to_string)
                         .collect::<Vec<_>>()
                         .join(" "),
-                    role.description.clone(),
+                    role.description.to_string(),
                 ]
             });
             Ok(output::table(["NAME", "SCOPES", "IMPLIES", "DESCRIPTION"], rows)?)

@@ -30,7 +30,7 @@ impl From<&Role> for RoleResponse {
     fn from(role: &Role) -> Self {
         Self {
             name: role.name.to_string(),
-            description: role.description.clone(),
+            description: role.description.to_string(),
             scopes: role.scopes.iter().map(ToString::to_string).collect(),
             implies: role.implies.iter().map(ToString::to_string).collect(),
         }

@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use axum::extract::State;
 use http::StatusCode;
 use portcullis_core::{
-    access::{Role, RoleName, Scope},
+    access::{Role, RoleDescription, RoleName, Scope},
     authority::Authority,
 };
 use serde::Deserialize;
@@ -37,7 +37,7 @@ pub(crate) struct PutRoleRequest {
 
 /// A role without its name, which stands in the path.
 pub(crate) struct Definition {
-    description: String,
+    description: RoleDescription,
     scopes: BTreeSet<Scope>,
     implies: BTreeSet<RoleName>,
 }
@@ -46,20 +46,14 @@ impl Validate for PutRoleRequest {
     type Valid = Definition;
 
     fn validate(self, check: &mut Check) -> Option<Definition> {
+        let description = check.parse("description", &self.description);
         let scopes = check.take("scopes", self.scopes.iter().map(|scope| scope.parse()).collect());
         let implies = check.take("implies", self.implies.iter().map(|role| role.parse()).collect());
-        if self.description.chars().count() > 200 || self.description.chars().any(char::is_control) {
-            check.refuse(
-                "description",
-                "length",
-                "at most 200 characters, no control characters",
-            );
-        }
         if self.scopes.len() > 100 || self.implies.len() > 100 {
             check.refuse("scopes", "length", "at most 100 scopes and 100 implied roles");
         }
         Some(Definition {
-            description: self.description,
+            description: description?,
             scopes: scopes?,
             implies: implies?,
         })
