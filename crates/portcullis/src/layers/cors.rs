@@ -1,14 +1,56 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, Uri, header};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use serde::Deserialize;
+use tower::Layer;
+use tower_http::cors::{AllowOrigin, Cors as CorsService, CorsLayer};
 
 use super::request_id::X_REQUEST_ID;
 use crate::problem::RateLimit;
 
 /// Which pages of other origins may call from a browser.
-#[derive(Clone, Debug)]
+///
+/// Give it to an [`Edge`](super::Edge), or put it around a router as a layer, outside of everything that refuses
+/// requests: a page can read a 401, 403 or 429 only if that has the headers too. It can be read from a configuration,
+/// with `origins` and `credentials` (false unless told).
+///
+/// ```
+/// use portcullis::layers::Cors;
+///
+/// let cors: Cors = serde_json::from_str(r#"{"origins": ["https://app.example.com"], "credentials": true}"#)?;
+/// let router = axum::Router::<()>::new().layer(cors);
+/// # drop(router);
+/// assert!(serde_json::from_str::<Cors>(r#"{"origins": ["*"], "credentials": true}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "CorsConfig")]
 pub struct Cors(pub(super) CorsLayer);
+
+/// As it stands in a configuration.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CorsConfig {
+    origins: Vec<String>,
+    #[serde(default)]
+    credentials: bool,
+}
+
+impl TryFrom<CorsConfig> for Cors {
+    type Error = CorsError;
+
+    fn try_from(config: CorsConfig) -> Result<Self, CorsError> {
+        Self::new(&config.origins, config.credentials)
+    }
+}
+
+impl<S> Layer<S> for Cors {
+    type Service = CorsService<S>;
+
+    fn layer(&self, inner: S) -> CorsService<S> {
+        self.0.layer(inner)
+    }
+}
 
 /// Why CORS is not configured as it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -37,6 +37,8 @@ pub use self::{
 };
 
 #[cfg(test)]
+mod cors_tests;
+#[cfg(test)]
 mod log_tests;
 #[cfg(test)]
 mod tests;
