@@ -147,6 +147,15 @@ impl Database {
         }
     }
 
+    /// Names of all migrations, in order.
+    #[must_use]
+    pub fn migrations() -> Vec<&'static str> {
+        migration::MIGRATIONS
+            .iter()
+            .map(|migration| migration.name)
+            .collect()
+    }
+
     /// Names of the migrations that the schema lacks. None after an [`open`](Self::open) that was to apply them.
     ///
     /// # Errors
@@ -155,6 +164,20 @@ impl Database {
         let mut reader = self.reader().await.map_err(OpenError::Schema)?;
         let pending = migration::pending(&mut reader.sql()).await?;
         Ok(pending.iter().map(|migration| migration.name).collect())
+    }
+
+    /// Text of the migrations that the schema lacks, for an operator to read.
+    ///
+    /// # Errors
+    /// As [`pending_migrations`](Self::pending_migrations).
+    pub async fn pending_sql(&self) -> Result<Vec<&'static str>, OpenError> {
+        let mut reader = self.reader().await.map_err(OpenError::Schema)?;
+        let mut connection = reader.sql();
+        let pending = migration::pending(&mut connection).await?;
+        Ok(pending
+            .iter()
+            .map(|migration| migration.text(&connection))
+            .collect())
     }
 
     /// Finishes what is under way and closes all connections, but for those of an application's pool, which stays open.

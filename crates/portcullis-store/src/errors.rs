@@ -96,10 +96,10 @@ pub enum OpenError {
         /// Its encoding.
         encoding: String,
     },
-    /// Made by a newer version.
+    /// Changed by a newer version so that this one can no longer use it.
     #[error(
-        "the database has migration {found} (`{name}`), this version of Portcullis knows up to {known}: run the \
-         version that made it, or a newer one"
+        "the database has migration {found} (`{name}`), this version of Portcullis knows up to {known} and cannot run \
+         on it: run the version that made it, or a newer one"
     )]
     Newer {
         /// Newest migration that the database has.

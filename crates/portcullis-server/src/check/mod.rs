@@ -13,7 +13,7 @@ use portcullis_store::Database;
 use crate::{
     config::{Problem, Settings, TlsSettings},
     data_dir::{DataDir, DataDirError},
-    installation::{FINGERPRINT, database_options},
+    installation::{FINGERPRINT, InstallationError, database_options, migrates},
     serve::{Dated, load_tls},
 };
 
@@ -115,6 +115,7 @@ impl Findings {
                 .push(format!("The database {} will be made.", path.display()));
             return;
         }
+        let migrates = migrates(settings, &options);
         options.migrate = false;
         options.timeout = PATIENCE;
         let open = Database::open(&options);
@@ -122,18 +123,31 @@ impl Findings {
             Err(_) => self.problem("database.url", "the database does not answer"),
             Ok(Err(error)) => self.problem("database.url", error),
             Ok(Ok(database)) => {
-                self.contents(&database, settings, key).await;
+                self.contents(&database, settings, key, migrates).await;
                 database.close().await;
             }
         }
     }
 
-    async fn contents(&mut self, database: &Database, settings: &Settings, key: Option<&MasterKey>) {
+    async fn contents(
+        &mut self,
+        database: &Database,
+        settings: &Settings,
+        key: Option<&MasterKey>,
+        migrates: bool,
+    ) {
         match database.pending_migrations().await {
             Ok(pending) if pending.is_empty() => {}
             Ok(pending) => {
-                self.notes
-                    .push(format!("The database will be migrated: {}.", pending.join(", ")));
+                if migrates {
+                    self.notes
+                        .push(format!("The database will be migrated: {}.", pending.join(", ")));
+                } else {
+                    self.problem(
+                        "database.url",
+                        InstallationError::PendingMigrations(pending.clone()),
+                    );
+                }
                 if pending.iter().any(|name| name.starts_with("0001")) {
                     return;
                 }

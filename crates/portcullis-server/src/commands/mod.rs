@@ -7,6 +7,7 @@ mod confirm;
 mod data;
 mod key;
 mod man;
+mod migrate;
 mod openapi;
 mod options;
 mod role;
@@ -62,6 +63,7 @@ enum Command {
     Openapi(openapi::OpenApi),
     Check(check::Check),
     Config(config::Config),
+    Migrate(migrate::Migrate),
     Man(man::Man),
 }
 
@@ -131,6 +133,7 @@ impl Command {
             Self::Openapi(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Config(command) => command.run(),
+            Self::Migrate(command) => command.run(),
             Self::Man(command) => command.run(),
         }
     }

@@ -41,6 +41,9 @@ pub(crate) struct ListenOptions {
     /// Take plain HTTP from other machines: passwords are then readable on the way
     #[arg(long)]
     insecure_http: bool,
+    /// Apply pending migrations to a PostgreSQL database before serving; otherwise such a start is refused
+    #[arg(long)]
+    migrate: bool,
 }
 
 impl DataOptions {
@@ -76,6 +79,11 @@ impl ListenOptions {
                 "http.insecure",
                 "--insecure-http",
                 self.insecure_http.then(|| "true".to_owned()),
+            ),
+            (
+                "database.migrate",
+                "--migrate",
+                self.migrate.then(|| "true".to_owned()),
             ),
         ]));
         Config::load(&sources)

@@ -56,6 +56,8 @@ pub(crate) struct DatabaseSettings {
     pub(crate) url: Option<SecretString>,
     /// Connections at most.
     pub(crate) max_connections: u32,
+    /// Whether a server applies pending migrations to PostgreSQL.
+    pub(crate) migrate: bool,
 }
 
 /// Tokens.
@@ -164,6 +166,7 @@ impl Settings {
             database: DatabaseSettings {
                 url: rules::database_url(from),
                 max_connections: from.integer("database.max_connections"),
+                migrate: from.flag("database.migrate"),
             },
             token,
             session,

@@ -86,6 +86,13 @@ pub(crate) const KEYS: &[Key] = &[
         "Connections held to the database at most, for reading (SQLite) or altogether (PostgreSQL).",
     ),
     key(
+        "database.migrate",
+        Bool,
+        Is("false"),
+        "Apply pending migrations to a PostgreSQL database at the start. Without it such a start is refused, and \
+         `portcullis migrate` applies them. A SQLite file is always brought up to date.",
+    ),
+    key(
         "token.issuer",
         Text,
         Unset {

@@ -46,9 +46,15 @@ pub(crate) enum InstallationError {
     )]
     LostMasterKey(PathBuf),
     #[error(
-        "the database is empty or of an older version: start `portcullis serve` once, which brings it up to date"
+        "the database is empty or of an older version ({} pending): bring it up to date with `portcullis migrate`",
+        .0.join(", ")
     )]
-    NotMigrated,
+    NotMigrated(Vec<&'static str>),
+    #[error(
+        "the database is empty or of an older version ({} pending): bring it up to date with `portcullis migrate`, or \
+         start with `portcullis serve --migrate`; servers of the version before run on meanwhile", .0.join(", ")
+    )]
+    PendingMigrations(Vec<&'static str>),
     #[error(
         "{DEV_EMAIL} still has the password of --dev, which everyone knows, and the server would listen on {0}: change \
          it with `portcullis user set-password {DEV_EMAIL}`, or delete that user"
@@ -75,7 +81,16 @@ impl Installation {
         folder: Option<&DataDir>,
         address: SocketAddr,
     ) -> Result<Self, InstallationError> {
-        let database = Database::open(&database_options(settings, folder)).await?;
+        let mut options = database_options(settings, folder);
+        // One file has one server. A database that many share is changed when an operator says so.
+        options.migrate = migrates(settings, &options);
+        let database = Database::open(&options).await?;
+        if !options.migrate {
+            let pending = database.pending_migrations().await?;
+            if !pending.is_empty() {
+                return Err(InstallationError::PendingMigrations(pending));
+            }
+        }
         let own = match (own_key(settings, folder)?, folder) {
             // Never a new key beside a database that knows another: what it sealed would be lost without a word.
             (None, Some(folder)) if settings.master_key.is_none() => {
@@ -101,8 +116,9 @@ impl Installation {
         let mut options = database_options(settings, folder.as_ref());
         options.migrate = false;
         let database = Database::open(&options).await?;
-        if !database.pending_migrations().await?.is_empty() {
-            return Err(InstallationError::NotMigrated);
+        let pending = database.pending_migrations().await?;
+        if !pending.is_empty() {
+            return Err(InstallationError::NotMigrated(pending));
         }
         let mut config = authority_config(settings, settings.listen);
         if config.secret.is_none()
@@ -166,6 +182,11 @@ fn own_key(settings: &Settings, folder: Option<&DataDir>) -> Result<Option<Maste
         Some(folder) if settings.master_key.is_none() => folder.master_key(),
         _ => Ok(None),
     }
+}
+
+/// Whether a start applies the migrations that are missing.
+pub(crate) fn migrates(settings: &Settings, options: &DatabaseOptions) -> bool {
+    settings.database.migrate || options.file().is_some()
 }
 
 /// The database of `settings`; a SQLite file in the folder unless another is configured.

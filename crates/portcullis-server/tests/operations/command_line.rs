@@ -8,6 +8,7 @@ const COMMANDS: &[&[&str]] = &[
     &["serve"],
     &["check"],
     &["config"],
+    &["migrate"],
     &["man"],
     &["routes"],
     &["openapi"],

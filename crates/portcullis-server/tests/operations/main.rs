@@ -7,5 +7,6 @@ mod command_line;
 mod files;
 mod harness;
 mod life;
+mod migrate;
 mod tls;
 mod token;

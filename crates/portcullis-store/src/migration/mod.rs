@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use self::{postgres::apply as apply_postgres, sqlite::apply as apply_sqlite};
 use crate::{
     OpenError,
-    sql::{Connection, execute, fetch_all},
+    sql::{Connection, execute, fetch_all, fetch_optional},
 };
 
 /// One step of the schema.
@@ -45,7 +45,8 @@ fn checksum(text: &str) -> String {
 }
 
 impl Migration {
-    fn text(&self, connection: &Connection<'_>) -> &'static str {
+    /// Its text for the engine of `connection`.
+    pub(crate) fn text(&self, connection: &Connection<'_>) -> &'static str {
         match connection {
             Connection::Sqlite(_) => self.sqlite,
             Connection::Postgres(_) => self.postgres,
@@ -53,10 +54,14 @@ impl Migration {
     }
 }
 
+/// Where a migration after which older versions no longer run leaves its number: `INSERT INTO portcullis_meta (name,
+/// value) VALUES ('least_migration', '7')`. Any other one only adds, and the version before runs on with it.
+const LEAST: &str = "least_migration";
+
 /// The migrations that the database lacks.
 ///
 /// # Errors
-/// When it has some that are not known, or that have another text.
+/// When it has some without which this version cannot run, or that have another text.
 pub(crate) async fn pending(connection: &mut Connection<'_>) -> Result<&'static [Migration], OpenError> {
     let applied = match fetch_all!(
         connection,
@@ -67,15 +72,40 @@ pub(crate) async fn pending(connection: &mut Connection<'_>) -> Result<&'static 
         Err(error) if is_missing_table(&error) => Vec::new(),
         Err(error) => return Err(OpenError::Schema(error)),
     };
-    compare(&applied, |migration| checksum(migration.text(connection)))
+    let least = match applied.last() {
+        Some((newest, ..)) if *newest > known() => least(connection).await?,
+        _ => 0,
+    };
+    compare(&applied, least, |migration| checksum(migration.text(connection)))
+}
+
+/// The newest migration that is known.
+fn known() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.number)
+}
+
+/// Number of the newest migration without which no version can run.
+async fn least(connection: &mut Connection<'_>) -> Result<i64, OpenError> {
+    let found = fetch_optional!(
+        connection,
+        (String,),
+        "SELECT value FROM portcullis_meta WHERE name = $1",
+        LEAST
+    )
+    .map_err(OpenError::Schema)?;
+    // What cannot be read is of a time that this version knows nothing of.
+    Ok(found.map_or(0, |(number,)| number.parse().unwrap_or(i64::MAX)))
 }
 
 fn compare(
     applied: &[(i64, String, String)],
+    least: i64,
     checksum: impl Fn(&Migration) -> String,
 ) -> Result<&'static [Migration], OpenError> {
-    let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
-    if let Some((found, name, _)) = applied.last().filter(|(number, ..)| *number > known) {
+    let known = known();
+    if least > known
+        && let Some((found, name, _)) = applied.last()
+    {
         return Err(OpenError::Newer {
             found: *found,
             name: name.clone(),
@@ -90,7 +120,7 @@ fn compare(
             });
         }
     }
-    Ok(&MIGRATIONS[applied.len()..])
+    Ok(MIGRATIONS.get(applied.len()..).unwrap_or_default())
 }
 
 /// Notes a migration as applied, in its own transaction.
@@ -123,7 +153,11 @@ mod tests {
     }
 
     fn judge(applied: &[(i64, String, String)]) -> Result<usize, OpenError> {
-        compare(applied, |migration| checksum(migration.sqlite)).map(<[Migration]>::len)
+        judge_with(applied, 0)
+    }
+
+    fn judge_with(applied: &[(i64, String, String)], least: i64) -> Result<usize, OpenError> {
+        compare(applied, least, |migration| checksum(migration.sqlite)).map(<[Migration]>::len)
     }
 
     #[test]
@@ -145,9 +179,20 @@ mod tests {
             judge(&[row(1, "edited")]),
             Err(OpenError::Checksum { number: 1, .. })
         ));
+    }
+
+    #[test]
+    fn a_schema_that_only_has_more_is_taken_until_it_says_otherwise() {
+        let mut applied: Vec<_> = MIGRATIONS
+            .iter()
+            .map(|migration| row(migration.number, migration.sqlite))
+            .collect();
+        applied.push(row(known() + 1, "later"));
+        assert_eq!(judge(&applied).unwrap(), 0);
+        assert_eq!(judge_with(&applied, known()).unwrap(), 0);
         assert!(matches!(
-            judge(&[row(1, MIGRATIONS[0].sqlite), row(99, "later")]),
-            Err(OpenError::Newer { found: 99, .. })
+            judge_with(&applied, known() + 1),
+            Err(OpenError::Newer { found, .. }) if found == known() + 1
         ));
     }
 

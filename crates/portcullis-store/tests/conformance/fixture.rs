@@ -54,6 +54,14 @@ impl World {
         }
     }
 
+    /// The same world on another store of the same database.
+    pub(crate) fn on(&self, store: Database) -> Self {
+        Self {
+            store,
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use portcullis_store::{Database, DatabaseOptions, OpenError};
 use portcullis_testkit::database::{Engine, TestDatabase};
 
-use crate::fixture::at_once;
+use crate::fixture::{World, at_once};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
@@ -168,7 +168,8 @@ async fn a_schema_of_another_version_is_refused() {
             ..db.options()
         });
         db.tamper(
-            "INSERT INTO portcullis_migrations (number, name, checksum) VALUES (99, '0099_later', 'x')",
+            "INSERT INTO portcullis_migrations (number, name, checksum) VALUES (99, '0099_later', 'x');
+             INSERT INTO portcullis_meta (name, value) VALUES ('least_migration', '99');",
         )
         .await;
         for options in &both {
@@ -183,6 +184,35 @@ async fn a_schema_of_another_version_is_refused() {
             let error = Database::open(options).await.err().unwrap();
             assert!(matches!(error, OpenError::Checksum { number: 1, .. }), "{error}");
         }
+    }
+}
+
+/// Expand, then contract: while nodes are replaced one by one, those of the version before run, and start, on the schema
+/// of the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_version_before_runs_on_a_schema_that_was_expanded() {
+    for engine in ENGINES {
+        let db = TestDatabase::open(engine).await;
+        let before = World::new(db.store());
+        let id = before.user("ada@example.com", &["user"]).await;
+        db.tamper(
+            "ALTER TABLE portcullis_users ADD COLUMN later INTEGER NOT NULL DEFAULT 1;
+             ALTER TABLE portcullis_sessions ADD COLUMN later TEXT;
+             CREATE TABLE portcullis_later (id BIGINT NOT NULL PRIMARY KEY);
+             INSERT INTO portcullis_migrations (number, name, checksum) VALUES (99, '0099_later', 'x');",
+        )
+        .await;
+        let started = Database::open(&db.options()).await.unwrap();
+        assert_eq!(started.pending_migrations().await.unwrap(), [""; 0]);
+        for world in [before.clone(), before.on(started.clone())] {
+            let session = world.login(id).await;
+            world.carry_on(&world.token(&session)).await;
+            world
+                .user(&format!("{}@example.com", session.id), &["user"])
+                .await;
+            world.put_role("editor", &["write"], &[]).await;
+        }
+        started.close().await;
     }
 }
 

@@ -107,6 +107,8 @@ impl Process {
         command
             .arg("serve")
             .args(["--listen", "127.0.0.1:0"])
+            // A file is brought up to date without being asked.
+            .args(database.url().map(|_| "--migrate"))
             .args(&setup.flags);
         command
             .stdin(Stdio::null())
