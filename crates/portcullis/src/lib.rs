@@ -26,6 +26,7 @@ pub mod secret;
 #[cfg(feature = "test-util")]
 pub mod testing;
 pub mod token;
+pub mod users;
 
 #[cfg(all(feature = "test-util", not(debug_assertions)))]
 compile_error!(
