@@ -1,6 +1,12 @@
 //! What must void an access token, does so for the very next request.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use portcullis_testkit::{
+    client::Answer,
     people::{self, Member, PASSWORD, Tokens},
     server::{App, Setup},
 };
@@ -194,12 +200,12 @@ async fn the_next_request_is_401_under_load(setup: Setup) {
     ] {
         let victim = act.victim(&app, &admin).await;
         // Requests with the token are under way all the time: they fill whatever caches there are.
-        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let stop = Arc::new(AtomicBool::new(false));
         let load: Vec<_> = (0..4)
             .map(|_| {
                 let (victim, stop) = (victim.clone(), stop.clone());
                 tokio::spawn(async move {
-                    while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+                    while !stop.load(Ordering::SeqCst) {
                         victim.me().await;
                     }
                 })
@@ -210,10 +216,25 @@ async fn the_next_request_is_401_under_load(setup: Setup) {
         for _ in 0..20 {
             victim.me().await.expect_invalid_token();
         }
-        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        stop.store(true, Ordering::SeqCst);
         for task in load {
             task.await.unwrap();
         }
+    }
+}
+
+/// Whatever came first, the act or the request that was answered so: nobody is in by it now.
+async fn brought_nothing(app: &App, answer: &Answer) {
+    if answer.status == 200 {
+        let tokens = Tokens::of(answer);
+        app.client()
+            .bearer(&tokens.access_token)
+            .get("/me")
+            .await
+            .expect_invalid_token();
+        people::refresh(&app.client(), &tokens.refresh_token)
+            .await
+            .expect(401);
     }
 }
 
@@ -235,19 +256,7 @@ async fn a_login_that_races_with_the_end_of_the_account_does_not_escape(setup: S
             .collect();
         act.on(&admin, &victim).await;
         for login in logins {
-            let answer = login.await.unwrap();
-            // Whatever the order was: nobody is in with the old password now.
-            if answer.status == 200 {
-                let tokens = Tokens::of(&answer);
-                app.client()
-                    .bearer(&tokens.access_token)
-                    .get("/me")
-                    .await
-                    .expect_invalid_token();
-                people::refresh(&app.client(), &tokens.refresh_token)
-                    .await
-                    .expect(401);
-            }
+            brought_nothing(&app, &login.await.unwrap()).await;
         }
     }
 }
@@ -272,18 +281,7 @@ async fn a_refresh_that_races_does_not_escape(setup: Setup) {
             .collect();
         act.on(&admin, &victim).await;
         for refresh in refreshes {
-            let answer = refresh.await.unwrap();
-            if answer.status == 200 {
-                let tokens = Tokens::of(&answer);
-                app.client()
-                    .bearer(&tokens.access_token)
-                    .get("/me")
-                    .await
-                    .expect_invalid_token();
-                people::refresh(&app.client(), &tokens.refresh_token)
-                    .await
-                    .expect(401);
-            }
+            brought_nothing(&app, &refresh.await.unwrap()).await;
         }
     }
 }
