@@ -53,6 +53,7 @@ impl Authority {
             if let Err(error) = self.upkeep(self.clock.monotonic().saturating_sub(started)).await {
                 tracing::error!(%error, "upkeep.failed");
             }
+            self.limiter.sweep();
             tokio::time::sleep(LOOK).await;
         }
     }

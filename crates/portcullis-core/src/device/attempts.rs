@@ -26,24 +26,14 @@ impl AttemptKey {
 }
 
 /// Names for what was typed where no account has that address: people mistype addresses, and type passwords there.
-///
-/// ```
-/// use portcullis_core::{device::UnknownIdentifiers, key::{MasterKey, Vault}, rng::SystemRng, user::EmailKey};
-///
-/// let unknown = UnknownIdentifiers::new(&Vault::new(&MasterKey::generate(&SystemRng)));
-/// let (typed, again) = (EmailKey::of("Nobody@example.com"), EmailKey::of("nobody@EXAMPLE.com"));
-/// assert_eq!(unknown.key(&typed), unknown.key(&again));
-/// assert_eq!(unknown.audit_hash("Nobody@example.com"), unknown.audit_hash("nobody@EXAMPLE.com"));
-/// ```
-pub struct UnknownIdentifiers {
+pub(crate) struct UnknownIdentifiers {
     bucket: MacKey,
     audit: MacKey,
 }
 
 impl UnknownIdentifiers {
     /// Derives the keys.
-    #[must_use]
-    pub fn new(vault: &Vault) -> Self {
+    pub(crate) fn new(vault: &Vault) -> Self {
         Self {
             bucket: MacKey::derive(vault, "unknown identifier bucket"),
             audit: MacKey::derive(vault, "unknown identifier audit"),
@@ -52,8 +42,7 @@ impl UnknownIdentifiers {
 
     /// Under which attempts on an unknown identifier are counted: one of 65,536 buckets, so that made-up identifiers
     /// cannot fill the table of attempts. Nobody without the key can tell which identifiers share one.
-    #[must_use]
-    pub fn key(&self, identifier: &EmailKey) -> AttemptKey {
+    pub(crate) fn key(&self, identifier: &EmailKey) -> AttemptKey {
         let tag = self.bucket.tag(&[identifier.as_str().as_bytes()]);
         // No UUIDv7 begins so before the year 10889.
         let mut key = [0xff; 16];
@@ -63,8 +52,7 @@ impl UnknownIdentifiers {
 
     /// What the audit log keeps of an unknown identifier, 16 hexadecimal digits: enough to see that the same one came
     /// again, useless to who reads the log.
-    #[must_use]
-    pub fn audit_hash(&self, identifier: &str) -> String {
+    pub(crate) fn audit_hash(&self, identifier: &str) -> String {
         let tag = self.audit.tag(&[EmailKey::of(identifier).as_str().as_bytes()]);
         let (short, _) = tag.split_at(8);
         short.iter().fold(String::with_capacity(16), |mut text, byte| {
@@ -91,6 +79,17 @@ mod tests {
         // 3,000 balls in 65,536 buckets: about 67 meet another. Ten standard deviations are 82.
         assert!((2_850..3_000).contains(&keys.len()), "{}", keys.len());
         assert!(keys.iter().all(|key| key.0[..14] == [0xff; 14]));
+    }
+
+    #[test]
+    fn an_identifier_is_the_same_in_any_case() {
+        let unknown = UnknownIdentifiers::new(&Vault::new(&MasterKey::generate(&SystemRng)));
+        let (typed, again) = ("Nobody@example.com", "nobody@EXAMPLE.com");
+        assert_eq!(
+            unknown.key(&EmailKey::of(typed)),
+            unknown.key(&EmailKey::of(again))
+        );
+        assert_eq!(unknown.audit_hash(typed), unknown.audit_hash(again));
     }
 
     #[test]

@@ -7,7 +7,8 @@
 mod attempts;
 mod token;
 
-pub use self::{
+pub use self::token::{DEVICE_TOKEN_LIFETIME, DeviceToken};
+pub(crate) use self::{
     attempts::UnknownIdentifiers,
-    token::{DEVICE_TOKEN_LIFETIME, DeviceKeys, DeviceToken, KnownDevice},
+    token::{DeviceKeys, KnownDevice},
 };

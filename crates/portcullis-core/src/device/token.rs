@@ -35,58 +35,46 @@ impl DeviceToken {
 
 /// A device that proved to have logged in before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KnownDevice {
+pub(crate) struct KnownDevice {
     /// Who logged in on it: it is known for this account only.
-    pub user: UserId,
+    pub(crate) user: UserId,
     /// Which.
-    pub device: DeviceId,
+    pub(crate) device: DeviceId,
     /// The user's `password_epoch` when it was issued: a new password forgets the device.
-    pub password_epoch: i64,
+    pub(crate) password_epoch: i64,
     /// When its token was issued.
-    pub issued_at: Timestamp,
+    pub(crate) issued_at: Timestamp,
 }
 
 impl KnownDevice {
     /// Whether it is known for this account, as it is now: its user has logged in on it with the present password.
-    #[must_use]
-    pub fn is_of(&self, account: &Credentials) -> bool {
+    pub(crate) fn is_of(&self, account: &Credentials) -> bool {
         self.user == account.user && self.password_epoch == account.password_epoch
     }
 
     /// Under which the attempts of this device are counted.
-    #[must_use]
-    pub fn attempt_key(&self) -> AttemptKey {
+    pub(crate) fn attempt_key(&self) -> AttemptKey {
         AttemptKey(self.device.uuid().into_bytes())
     }
 }
 
 /// What makes and checks device tokens.
-///
-/// ```
-/// use portcullis_core::{
-///     clock::{Clock, SystemClock}, device::DeviceKeys, id::{DeviceId, UserId}, key::{MasterKey, Vault}, rng::SystemRng,
-/// };
-/// use secrecy::ExposeSecret;
-///
-/// let keys = DeviceKeys::new(&Vault::new(&MasterKey::generate(&SystemRng)));
-/// let now = SystemClock.now();
-/// let (user, device) = (UserId::generate(now, &SystemRng), DeviceId::generate(now, &SystemRng));
-/// let token = keys.issue(user, device, 1, now);
-/// let known = keys.read(token.secret().expose_secret(), now).unwrap();
-/// assert_eq!((known.user, known.device, known.password_epoch), (user, device, 1));
-/// ```
-pub struct DeviceKeys(SealedTokens<BODY>);
+pub(crate) struct DeviceKeys(SealedTokens<BODY>);
 
 impl DeviceKeys {
     /// Derives the key.
-    #[must_use]
-    pub fn new(vault: &Vault) -> Self {
+    pub(crate) fn new(vault: &Vault) -> Self {
         Self(SealedTokens::new(vault, "ptd_", "device mac"))
     }
 
     /// The token of a device on which the user has just logged in.
-    #[must_use]
-    pub fn issue(&self, user: UserId, device: DeviceId, password_epoch: i64, now: Timestamp) -> DeviceToken {
+    pub(crate) fn issue(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        password_epoch: i64,
+        now: Timestamp,
+    ) -> DeviceToken {
         let mut body = [0; BODY];
         body[..16].copy_from_slice(user.uuid().as_bytes());
         body[16..32].copy_from_slice(device.uuid().as_bytes());
@@ -97,8 +85,7 @@ impl DeviceKeys {
 
     /// Reads a token that came with an attempt. `None` when it is not one of ours or has expired: the attempt is then
     /// one of an unknown device, nothing worse. Ask [`KnownDevice::is_of`] about the account that is tried.
-    #[must_use]
-    pub fn read(&self, token: &str, now: Timestamp) -> Option<KnownDevice> {
+    pub(crate) fn read(&self, token: &str, now: Timestamp) -> Option<KnownDevice> {
         let body = self.0.open(token)?;
         let (mut user, mut device, mut epoch, mut issued_at) = ([0; 16], [0; 16], [0; 8], [0; 8]);
         user.copy_from_slice(&body[..16]);

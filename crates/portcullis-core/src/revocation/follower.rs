@@ -2,7 +2,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -13,11 +13,9 @@ use tokio::{
 };
 
 use super::{
-    Change, ChangeListener, Feed, FeedRead, FollowerConfig, Index, LANES, LaneHead, Lanes, NotAdmitted,
-    Stale, lease::SKEW,
+    Change, ChangeListener, Feed, FeedRead, FollowerConfig, Index, LANES, LaneHead, Lanes, Stale, lease::SKEW,
 };
 use crate::{
-    access::Principal,
     clock::{Clock, Timestamp},
     store::{Store, StoreError},
 };
@@ -71,7 +69,6 @@ pub struct Follower<F: Feed + ?Sized = dyn Store> {
     listeners: Vec<Arc<dyn ChangeListener>>,
     /// Start of the last good read: nanoseconds of [`Clock::monotonic`] plus one; 0 before the first.
     good_since: AtomicU64,
-    loaded: AtomicBool,
     reader: Mutex<Reader>,
     wake: Notify,
     finished: watch::Sender<Finished>,
@@ -88,7 +85,6 @@ impl<F: Feed + ?Sized> Follower<F> {
             config,
             listeners: Vec::new(),
             good_since: AtomicU64::new(0),
-            loaded: AtomicBool::new(false),
             reader: Mutex::new(Reader {
                 position: None,
                 sorted_out_at: Timestamp::from_millis(i64::MIN),
@@ -122,12 +118,6 @@ impl<F: Feed + ?Sized> Follower<F> {
         self.read().await
     }
 
-    /// Whether the whole feed was loaded once.
-    #[must_use]
-    pub fn is_loaded(&self) -> bool {
-        self.loaded.load(Ordering::Acquire)
-    }
-
     /// Reads the feed again and again until `shutdown` resolves. Run exactly one per follower.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown);
@@ -148,11 +138,6 @@ impl<F: Feed + ?Sized> Follower<F> {
                 () = round => {}
             }
         }
-    }
-
-    /// Makes [`Follower::run`] read soon: something says that there is news (`LISTEN`/`NOTIFY`).
-    pub fn wake(&self) {
-        self.wake.notify_one();
     }
 
     /// Age of what the index knows: time since the start of the last good read; [`Duration::MAX`] before the first.
@@ -200,15 +185,6 @@ impl<F: Feed + ?Sized> Follower<F> {
             }
             // A read that began too long ago renews nothing: the next one may.
         }
-    }
-
-    /// Whether a token that verified with key `kid` may be believed now.
-    ///
-    /// # Errors
-    /// When it is void, or when that cannot be told.
-    pub async fn admit(&self, principal: &Principal, kid: &str) -> Result<(), NotAdmitted> {
-        self.ensure_fresh().await?;
-        Ok(self.index.check(principal, kid)?)
     }
 
     /// Puts the changes of an act into force on this node. Call it before the act is answered.
@@ -279,7 +255,6 @@ impl<F: Feed + ?Sized> Follower<F> {
         }
         reader.position = Some(snapshot.lanes);
         reader.sorted_out_at = now;
-        self.loaded.store(true, Ordering::Release);
         self.renew(start);
         Ok(())
     }

@@ -165,8 +165,7 @@ impl Index {
 
     /// Whether a token that verified with key `kid` is void. Allocates nothing, waits for nothing.
     ///
-    /// The answer is as old as the index: call [`Follower::ensure_fresh`](super::Follower::ensure_fresh) first, or
-    /// [`Follower::admit`](super::Follower::admit), which does both in order.
+    /// The answer is as old as the index: call [`Follower::ensure_fresh`](super::Follower::ensure_fresh) first.
     ///
     /// # Errors
     /// When it is void.

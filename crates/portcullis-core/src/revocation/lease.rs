@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Change, Revoked};
+use super::Change;
 
 /// Allowance within [`retention`] for clocks of nodes that disagree.
 pub(super) const SKEW: Duration = Duration::from_secs(60);
@@ -54,17 +54,6 @@ impl Default for FollowerConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the database was not heard from for too long to tell which tokens are still valid")]
 pub struct Stale;
-
-/// Why a verified token is not admitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAdmitted {
-    /// It is void: 401.
-    #[error(transparent)]
-    Revoked(#[from] Revoked),
-    /// It cannot be told: 503.
-    #[error(transparent)]
-    Stale(#[from] Stale),
-}
 
 /// Is told of changes, after the index took them in. Called on the thread that serves: hand longer work to a task.
 /// The same change may come more than once.

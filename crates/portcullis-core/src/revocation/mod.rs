@@ -15,5 +15,5 @@ pub use self::{
     feed::Feed,
     follower::Follower,
     index::{Index, Revoked},
-    lease::{ChangeListener, FollowerConfig, NotAdmitted, Stale, retention},
+    lease::{ChangeListener, FollowerConfig, Stale, retention},
 };

@@ -153,12 +153,6 @@ impl Process {
         self.child.id()
     }
 
-    /// Resident memory now, in KiB (`VmRSS`).
-    #[must_use]
-    pub fn resident_kib(&self) -> u64 {
-        self.status_kib("VmRSS")
-    }
-
     /// The most resident memory that it ever had, in KiB (`VmHWM`).
     #[must_use]
     pub fn peak_resident_kib(&self) -> u64 {
