@@ -226,6 +226,24 @@ impl Roles {
                 }
             }
 
+            impl ::portcullis::access::DeclaredRoles for #name {
+                fn all() -> &'static [Self] {
+                    Self::ALL
+                }
+
+                fn name(self) -> &'static str {
+                    self.as_str()
+                }
+
+                fn about(self) -> &'static str {
+                    self.description()
+                }
+
+                fn implied(self) -> &'static [Self] {
+                    self.implies()
+                }
+            }
+
             impl ::core::fmt::Display for #name {
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                     f.pad(self.as_str())

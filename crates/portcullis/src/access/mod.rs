@@ -26,6 +26,7 @@
 
 mod caller;
 mod declare;
+mod declared;
 mod extract;
 mod held;
 mod local;
@@ -41,6 +42,7 @@ pub(crate) use self::extract::Admitted;
 pub use self::{
     caller::{Caller, HasRoles, HasScopes},
     declare::{Access, AnyUser, Credentials, DeclaresAccess, EnforcedWith, Exactly, ServedBy, StatesAccess},
+    declared::DeclaredRoles,
     extract::{Allow, CurrentUser, Public},
     held::{HeldRoles, HeldScopes},
     local::LocalUser,
