@@ -36,3 +36,5 @@ pub use self::{
     options::{DatabaseOptions, PoolShare},
     revoked::{PoolRef, RevokedTokens},
 };
+/// The pools of applications.
+pub use sqlx::{PgPool, SqlitePool};

@@ -11,6 +11,8 @@ pub mod api;
 pub mod cookie;
 pub mod csrf;
 mod docs_page;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod embedded;
 pub mod gate;
 pub mod hash;
 pub mod input;
@@ -36,6 +38,8 @@ compile_error!(
 pub use portcullis_core as core;
 pub use portcullis_macros::{Caller, admin, auth_provider, authenticated, requires, roles, routes, scopes};
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use self::embedded::{BuildError, Portcullis};
 pub use self::{
     access::{AllOf, Allow, AnyOf, CurrentUser, Policy, Public},
     gate::{Gate, Routes},

@@ -48,7 +48,7 @@ pub use self::{
     grant::TokenPair,
     limits::{Pair, RateLimits},
     login::LoginRequest,
-    open::{OpenError, Ports},
+    open::{FINGERPRINT, OpenError, Ports},
     register::Registration,
 };
 use self::{audit_sink::AuditSink, limits::Rules, open::KeyReload, profiles::Profiles};

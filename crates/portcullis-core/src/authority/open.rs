@@ -96,6 +96,10 @@ impl ChangeListener for KeyReload {
     }
 }
 
+/// Where a database keeps the fingerprint of its master key
+/// ([`Store::meta`](crate::store::Store::meta)).
+pub const FINGERPRINT: &str = "master_key";
+
 const LONGEST_TTL: &str = "longest_access_ttl_seconds";
 
 impl Authority {
@@ -109,7 +113,7 @@ impl Authority {
             vault,
         } = ports;
         let fingerprint = vault.fingerprint();
-        if store.meta_or_insert("master_key", &fingerprint).await? != fingerprint {
+        if store.meta_or_insert(FINGERPRINT, &fingerprint).await? != fingerprint {
             return Err(OpenError::WrongMasterKey);
         }
         let longest = longest_ttl(&store, config.access_ttl).await?;

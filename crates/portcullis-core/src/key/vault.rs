@@ -9,6 +9,12 @@ use crate::rng::{self, Rng};
 /// The one secret from which all others of an installation derive or with which they are sealed: 32 bytes.
 pub struct MasterKey(SecretBox<[u8; 32]>);
 
+impl Clone for MasterKey {
+    fn clone(&self) -> Self {
+        Self(SecretBox::new(Box::new(*self.0.expose_secret())))
+    }
+}
+
 /// Why a text is not a master key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MasterKeyError {

@@ -3,7 +3,9 @@
 
 use std::{fs, os::unix::fs::MetadataExt, time::Duration};
 
+use portcullis::embedded::DataDir;
 use portcullis_core::{
+    authority::FINGERPRINT,
     clock::{Clock as _, SystemClock},
     key::{MasterKey, Vault},
     store::Store as _,
@@ -12,8 +14,8 @@ use portcullis_store::Database;
 
 use crate::{
     config::{Problem, Settings, TlsSettings},
-    data_dir::{DataDir, DataDirError},
-    installation::{FINGERPRINT, InstallationError, database_options, migrates},
+    data_dir::{self, FolderError},
+    installation::{InstallationError, database_options, migrates},
     serve::{Dated, load_tls},
 };
 
@@ -38,7 +40,7 @@ pub(crate) async fn examine(settings: &Settings) -> Findings {
         findings.certificate(tls);
     }
     let folder = findings.folder(settings);
-    let own = match folder.as_ref().map(DataDir::master_key) {
+    let own = match folder.as_ref().map(|folder| folder.key_file().read()) {
         Some(Ok(key)) => key,
         Some(Err(_)) if settings.master_key.is_some() => None,
         Some(Err(error)) => {
@@ -86,14 +88,14 @@ impl Findings {
         if !settings.needs_folder() {
             return None;
         }
-        match DataDir::existing(&settings.data_dir) {
+        match data_dir::existing(&settings.data_dir) {
             Ok(folder) => {
                 if let Some(warning) = folder.warning() {
                     self.warnings.push(Problem::new("data_dir", warning));
                 }
                 Some(folder)
             }
-            Err(DataDirError::Missing(path)) => {
+            Err(FolderError::Missing(path)) => {
                 self.notes
                     .push(format!("The data folder {} will be made.", path.display()));
                 None

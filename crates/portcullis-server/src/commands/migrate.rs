@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Failure, data, options::DataOptions};
 use crate::{
-    data_dir::DataDir,
+    data_dir,
     installation::{InstallationError, database_options},
     output,
 };
@@ -48,7 +48,7 @@ impl Migrate {
         // Needs neither the master key nor, with a database that is configured, the folder.
         let folder = match &settings.database.url {
             Some(_) => None,
-            None => Some(DataDir::existing(&settings.data_dir).map_err(InstallationError::from)?),
+            None => Some(data_dir::existing(&settings.data_dir).map_err(InstallationError::from)?),
         };
         let options = database_options(&settings, folder.as_ref());
         data::runtime()?.block_on(async {

@@ -2,17 +2,16 @@
 
 use std::net::SocketAddr;
 
+use portcullis::embedded::NewUser;
 use portcullis_core::{
-    authority::{AdminNewUser, AdminUserError, Caller},
     password::{
         Password,
         pool::{JobClass, Target},
     },
-    store::UserActError,
     user::{EmailKey, UserStatus},
 };
 
-use super::{Installation, InstallationError, constant};
+use super::{Installation, InstallationError};
 
 /// The administrator of `--dev`.
 pub(crate) const DEV_EMAIL: &str = "admin@example.com";
@@ -22,17 +21,11 @@ pub(crate) const DEV_PASSWORD: &str = "admin-password";
 impl Installation {
     /// Adds the administrator of `--dev`, where there is none.
     pub(crate) async fn seed(&self) -> Result<(), InstallationError> {
-        let new = AdminNewUser {
-            email: constant(DEV_EMAIL),
-            name: constant("Administrator"),
-            password: Some(Password::new(DEV_PASSWORD)),
-            roles: Some(vec![constant("admin")]),
-            status: UserStatus::Active,
-        };
-        match self.authority.add_user(&Caller::system(), new).await {
-            Ok(_) | Err(AdminUserError::Act(UserActError::EmailTaken)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        let administrator = NewUser::new(DEV_EMAIL, DEV_PASSWORD)
+            .name("Administrator")
+            .role_named("admin");
+        self.portcullis.ensure_user(administrator).await?;
+        Ok(())
     }
 
     /// Refuses to go public with the password of `--dev` on a folder that was once used so.

@@ -2,39 +2,39 @@
 
 mod dev;
 
-use std::{net::SocketAddr, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use portcullis_core::{
-    authority::{AdminUserError, Authority, AuthorityConfig, OpenError, Pair, Ports, RateLimits},
-    clock::SystemClock,
-    key::{KeyState, MasterKey, Vault},
-    password::pool::{Busy, HashError},
-    revocation::FollowerConfig,
-    rng::SystemRng,
-    store::{Store as _, StoreError, UserFilter},
-    token::Algorithm,
+use portcullis::{
+    BuildError, Portcullis,
+    embedded::{Builder, DataDir, NewUserError},
 };
-use portcullis_store::{Database, DatabaseOptions};
+use portcullis_core::{
+    authority::{Authority, AuthorityConfig, Pair, RateLimits},
+    password::pool::{Busy, HashError},
+    store::{StoreError, UserFilter},
+};
+use portcullis_store::DatabaseOptions;
 use secrecy::SecretString;
 
 pub(crate) use self::dev::{DEV_EMAIL, DEV_PASSWORD};
 use crate::{
     config::{Limit, Settings},
-    data_dir::{DATABASE, DataDir, DataDirError},
+    data_dir::{self, FolderError},
 };
 
 /// An opened installation.
 pub(crate) struct Installation {
+    /// Users, sessions, endpoints.
+    pub(crate) portcullis: Portcullis,
     /// Who decides.
     pub(crate) authority: Arc<Authority>,
-    database: Database,
 }
 
 /// Why an installation does not open.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InstallationError {
     #[error(transparent)]
-    DataDir(#[from] DataDirError),
+    Folder(#[from] FolderError),
     #[error(
         "there is no master key in the data folder: restore `master.key`, set PORTCULLIS_MASTER_KEY, or start \
          `portcullis serve` there first"
@@ -61,93 +61,59 @@ pub(crate) enum InstallationError {
     )]
     DevPassword(SocketAddr),
     #[error(transparent)]
+    Build(BuildError),
+    #[error(transparent)]
     Database(#[from] portcullis_store::OpenError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(transparent)]
-    Authority(#[from] OpenError),
     #[error("the first administrator cannot be added: {0}")]
-    Seed(#[from] AdminUserError),
+    Seed(#[from] NewUserError),
     #[error(transparent)]
     Busy(#[from] Busy),
     #[error(transparent)]
     Hash(#[from] HashError),
 }
 
-impl Installation {
-    /// For a server: makes what is missing. Without a folder, master key and database are configured.
-    pub(crate) async fn create(
-        settings: &Settings,
-        folder: Option<&DataDir>,
-        address: SocketAddr,
-    ) -> Result<Self, InstallationError> {
-        let mut options = database_options(settings, folder);
-        // One file has one server. A database that many share is changed when an operator says so.
-        options.migrate = migrates(settings, &options);
-        let database = Database::open(&options).await?;
-        if !options.migrate {
-            let pending = database.pending_migrations().await?;
-            if !pending.is_empty() {
-                return Err(InstallationError::PendingMigrations(pending));
-            }
+impl From<BuildError> for InstallationError {
+    /// In the words of an operator.
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::MissingMasterKey(_) => Self::NoMasterKey,
+            BuildError::LostMasterKey(path) => Self::LostMasterKey(path),
+            BuildError::NotMigrated(pending) => Self::NotMigrated(pending),
+            BuildError::NoFolder(path) => Self::Folder(FolderError::Missing(path)),
+            other => Self::Build(other),
         }
-        let own = match (own_key(settings, folder)?, folder) {
-            // Never a new key beside a database that knows another: what it sealed would be lost without a word.
-            (None, Some(folder)) if settings.master_key.is_none() => {
-                if database.meta(FINGERPRINT).await?.is_some() {
-                    return Err(InstallationError::LostMasterKey(folder.master_key_path()));
-                }
-                Some(folder.create_master_key(&SystemRng)?)
-            }
-            (own, _) => own,
-        };
-        let config = authority_config(settings, address);
-        Self::open(settings, database, own.as_ref(), config).await
+    }
+}
+
+impl Installation {
+    /// For a server: makes what is missing.
+    pub(crate) async fn create(settings: &Settings, address: SocketAddr) -> Result<Self, InstallationError> {
+        // One file has one server. A database that many share is changed when an operator says so.
+        let migrates = migrates(settings, &database_options(settings, None));
+        let opened = Self::open(builder(settings, address).migrate(migrates)).await;
+        opened.map_err(|error| match error {
+            InstallationError::NotMigrated(pending) => InstallationError::PendingMigrations(pending),
+            other => other,
+        })
     }
 
     /// For a command: everything must be there.
     pub(crate) async fn existing(settings: &Settings) -> Result<Self, InstallationError> {
-        let folder = if settings.needs_folder() {
-            Some(DataDir::existing(&settings.data_dir)?)
-        } else {
-            None
-        };
-        let own = own_key(settings, folder.as_ref())?;
-        let mut options = database_options(settings, folder.as_ref());
-        options.migrate = false;
-        let database = Database::open(&options).await?;
-        let pending = database.pending_migrations().await?;
-        if !pending.is_empty() {
-            return Err(InstallationError::NotMigrated(pending));
+        if settings.needs_folder() {
+            data_dir::existing(&settings.data_dir)?;
         }
-        let mut config = authority_config(settings, settings.listen);
-        if config.secret.is_none()
-            && let Some(active) = active_algorithm(&database).await?
-        {
-            config.algorithm = Some(active);
-        }
-        Self::open(settings, database, own.as_ref(), config).await
+        Self::open(builder(settings, settings.listen).existing()).await
     }
 
-    async fn open(
-        settings: &Settings,
-        database: Database,
-        own: Option<&MasterKey>,
-        config: AuthorityConfig,
-    ) -> Result<Self, InstallationError> {
-        let key = settings
-            .master_key
-            .as_ref()
-            .or(own)
-            .ok_or(InstallationError::NoMasterKey)?;
-        let ports = Ports {
-            store: Arc::new(database.clone()),
-            clock: Arc::new(SystemClock),
-            rng: Arc::new(SystemRng),
-            vault: Arc::new(Vault::new(key)),
-        };
-        let authority = Authority::open(ports, config).await?;
-        Ok(Self { authority, database })
+    async fn open(builder: Builder) -> Result<Self, InstallationError> {
+        let portcullis = builder.build().await?;
+        let authority = Arc::clone(portcullis.authority());
+        Ok(Self {
+            portcullis,
+            authority,
+        })
     }
 
     /// Whether someone can administer, or at least holds a role that can.
@@ -168,20 +134,32 @@ impl Installation {
 
     /// Stores what still waits and closes the database.
     pub(crate) async fn close(self) {
-        self.authority.flush().await;
-        self.database.close().await;
+        self.portcullis.shutdown().await;
     }
 }
 
-/// Where a database keeps the fingerprint of its master key.
-pub(crate) const FINGERPRINT: &str = "master_key";
-
-/// The master key of the folder, unless another is configured.
-fn own_key(settings: &Settings, folder: Option<&DataDir>) -> Result<Option<MasterKey>, DataDirError> {
-    match folder {
-        Some(folder) if settings.master_key.is_none() => folder.master_key(),
-        _ => Ok(None),
+/// What the library is told of a server that listens at `address`.
+fn builder(settings: &Settings, address: SocketAddr) -> Builder {
+    let mut builder = Portcullis::builder();
+    if settings.needs_folder() {
+        builder = builder.data_dir(&settings.data_dir);
     }
+    if let Some(url) = &settings.database.url {
+        builder = builder.database_url(url.clone());
+    }
+    if let Some(key) = &settings.master_key {
+        builder = builder.master_key(key.clone());
+    }
+    let config = authority_config(settings, address);
+    let hsts = settings.tls.is_some() || config.issuer.starts_with("https://");
+    builder
+        .max_connections(settings.database.max_connections)
+        .configure(|own| *own = config)
+        .trusted_proxies(settings.http.trusted_proxies.iter().map(ToString::to_string))
+        .cors_origins(&settings.cors_origins)
+        .hsts(hsts)
+        .max_body(settings.http.max_body)
+        .request_timeout(settings.http.request_timeout)
 }
 
 /// Whether a start applies the migrations that are missing.
@@ -191,30 +169,13 @@ pub(crate) fn migrates(settings: &Settings, options: &DatabaseOptions) -> bool {
 
 /// The database of `settings`; a SQLite file in the folder unless another is configured.
 pub(crate) fn database_options(settings: &Settings, folder: Option<&DataDir>) -> DatabaseOptions {
-    let own = folder.map_or_else(|| settings.data_dir.join(DATABASE), DataDir::database);
+    let own = folder.map_or_else(|| settings.data_dir.join("portcullis.db"), DataDir::database);
     let mut options = DatabaseOptions::new(format!("sqlite:{}", own.display()));
     if let Some(url) = &settings.database.url {
         options.url = url.clone();
     }
     options.max_connections = settings.database.max_connections;
     options
-}
-
-/// The algorithm that signs. Which one it is to be, the server's configuration says: a command that was run without it
-/// must not put other keys in the place of those of a running server.
-async fn active_algorithm(database: &Database) -> Result<Option<Algorithm>, StoreError> {
-    let keys = database.keys().await?.keys;
-    let active = keys.iter().find(|key| key.state == KeyState::Active.as_str());
-    Ok(active.and_then(|key| key.algorithm.parse().ok()))
-}
-
-/// A value that stands in this file and is well-formed.
-#[expect(
-    clippy::expect_used,
-    reason = "only for the constants of this file, all of which a start with --dev reads"
-)]
-fn constant<T: FromStr<Err: std::fmt::Debug>>(text: &'static str) -> T {
-    text.parse().expect("well-formed")
 }
 
 /// What the core is told.
@@ -225,9 +186,7 @@ fn authority_config(settings: &Settings, address: SocketAddr) -> AuthorityConfig
     };
     let limits = &settings.limits;
     AuthorityConfig {
-        issuer: settings.issuer(address),
         audience: settings.audience(address),
-        client_id: CLIENT_ID.to_owned(),
         access_ttl: settings.token.access_ttl,
         leeway: settings.token.leeway,
         algorithm: settings.token.asked_algorithm,
@@ -251,18 +210,7 @@ fn authority_config(settings: &Settings, address: SocketAddr) -> AuthorityConfig
         },
         max_failures: limits.max_failures,
         registration: settings.registration_enabled,
-        default_roles: vec![constant("user")],
-        token_cache: TOKEN_CACHE,
-        profile_cache: PROFILE_CACHE,
-        revocation: FollowerConfig::default(),
-        request_deadline: settings.http.request_timeout.max(Duration::from_secs(1)),
         audit_retention: settings.audit_retention,
+        ..AuthorityConfig::new(settings.issuer(address))
     }
 }
-
-/// `client_id` of the tokens of people who log in at the server itself (RFC 9068, section 2.2).
-const CLIENT_ID: &str = "portcullis";
-/// About 1 KiB each.
-const TOKEN_CACHE: usize = 10_000;
-/// About 0.5 KiB each.
-const PROFILE_CACHE: usize = 10_000;

@@ -18,11 +18,11 @@ pub(crate) use self::{
     certificate::Dated,
     tls::{TlsError, load as load_tls},
 };
-use portcullis::{gate::GateError, layers::CorsError};
+use portcullis::{embedded::DataDir, gate::GateError};
 
 use crate::{
     config::Settings,
-    data_dir::{DataDir, DataDirError},
+    data_dir::{self, FolderError},
     installation::{DEV_EMAIL, DEV_PASSWORD, Installation, InstallationError},
 };
 
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
     #[error(transparent)]
-    DataDir(#[from] DataDirError),
+    Folder(#[from] FolderError),
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error("{0} is taken by another program: stop that one, or choose another address with --listen")]
@@ -41,8 +41,6 @@ pub(crate) enum ServeError {
     Installation(#[from] InstallationError),
     #[error(transparent)]
     Routes(#[from] GateError),
-    #[error(transparent)]
-    Cors(#[from] CorsError),
     #[error("the server stopped because its background work ended: see the log")]
     Broken,
     #[error("the server cannot run: {0}")]
@@ -57,11 +55,11 @@ pub(crate) fn run(settings: Settings) -> Result<(), ServeError> {
 
 async fn serve(settings: Settings) -> Result<(), ServeError> {
     let folder = if settings.needs_folder() {
-        Some(DataDir::create(&settings.data_dir)?)
+        Some(DataDir::create(&settings.data_dir).map_err(FolderError::from)?)
     } else {
         None
     };
-    let _lock = folder.as_ref().map(DataDir::lock).transpose()?;
+    let _lock = folder.as_ref().map(data_dir::lock).transpose()?;
     if let Some(warning) = folder.as_ref().and_then(DataDir::warning) {
         tracing::warn!("{warning}");
     }
@@ -80,19 +78,18 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
         settings.http.drain_timeout,
     )?;
 
-    let installation = Installation::create(&settings, folder.as_ref(), address).await?;
+    let installation = Installation::create(&settings, address).await?;
     if settings.dev {
         installation.seed().await?;
     } else if settings.is_public(address) {
         installation.refuse_dev_password(address).await?;
     }
-    let authority = installation.authority.clone();
-    let app = app::app(&settings, authority.clone())?;
+    let app = app::app(&installation.portcullis)?;
     let work = tokio::spawn({
-        let handle = handle.clone();
+        let (portcullis, handle) = (installation.portcullis.clone(), handle.clone());
         async move {
-            authority.run(std::future::pending()).await;
-            // It ends only by a defect: a server that no longer learns of revocations must not go on.
+            portcullis.broke().await;
+            // Only by a defect: a server that may not learn of revocations must not go on.
             handle.shutdown();
         }
     });
@@ -100,8 +97,6 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
     http::run(listener, tls, app, &settings.http, handle).await?;
     let broken = work.is_finished();
     work.abort();
-    // Only once it is gone is all that it had taken up back where the end finds it.
-    let _ = work.await;
     installation.close().await;
     tracing::info!("stopped");
     if broken { Err(ServeError::Broken) } else { Ok(()) }

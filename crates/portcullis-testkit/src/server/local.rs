@@ -1,16 +1,14 @@
-//! The same routes in this process, on a clock that can be moved or with parts that no configuration offers.
+//! An application in this process that embeds Portcullis, on a clock that can be moved or with parts that no
+//! configuration offers.
 
 use std::{net::SocketAddr, sync::Arc};
 
-use portcullis::{api, layers::EdgeConfig};
+use portcullis::{Gate, Portcullis, api};
 use portcullis_core::{
-    authority::{Authority, AuthorityConfig, Ports, RateLimits},
+    authority::{Authority, AuthorityConfig, RateLimits},
     clock::Clock,
-    key::{MasterKey, Vault},
-    rng::SystemRng,
 };
-use portcullis_store::DatabaseOptions;
-use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::{Database, Engine, ISSUER};
 use crate::client::Client;
@@ -20,8 +18,8 @@ pub struct Local {
     /// What answers.
     pub authority: Arc<Authority>,
     url: String,
+    serving: JoinHandle<()>,
     _database: Database,
-    _stop: oneshot::Sender<()>,
 }
 
 /// The default configuration, but for rate limits, which are off.
@@ -40,42 +38,35 @@ impl Local {
     /// Starts it.
     pub async fn start(engine: Engine, clock: Arc<dyn Clock>, configuration: AuthorityConfig) -> Self {
         let database = Database::create(engine).await;
-        let url = if let Some(url) = database.url() {
-            url.to_owned()
-        } else {
-            std::fs::create_dir(database.data_dir()).expect("a folder");
-            format!("sqlite://{}", database.data_dir().join("portcullis.db").display())
-        };
-        let store = portcullis_store::Database::open(&DatabaseOptions::new(url))
-            .await
-            .expect("a store");
-        let ports = Ports {
-            store: Arc::new(store),
-            clock,
-            rng: Arc::new(SystemRng),
-            vault: Arc::new(Vault::new(&MasterKey::generate(&SystemRng))),
-        };
-        let authority = Authority::open(ports, configuration).await.expect("an authority");
-        let app = api::router(authority.clone(), EdgeConfig::default()).expect("routes");
+        let mut builder = Portcullis::builder()
+            .data_dir(database.data_dir())
+            .clock(clock)
+            .configure(|own| *own = configuration);
+        if let Some(url) = database.url() {
+            builder = builder.database_url(url);
+        }
+        let auth = builder.build().await.expect("it is built");
+        let authority = Arc::clone(auth.authority());
+        let router = Gate::new(auth.clone())
+            .merge(auth.routes())
+            .documented(api::documentation())
+            .into_router()
+            .expect("routes")
+            .layer(auth.edge());
 
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (stop, stopped) = oneshot::channel::<()>();
-        let upkeep = authority.clone();
-        tokio::spawn(async move {
-            let serve = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>());
-            tokio::select! {
-                served = serve => served.expect("it serves"),
-                () = upkeep.run(async { let _ = stopped.await; }) => {}
-            }
+        let serving = tokio::spawn(async move {
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            axum::serve(listener, service).await.expect("it serves");
         });
         Self {
             authority,
             url,
+            serving,
             _database: database,
-            _stop: stop,
         }
     }
 
@@ -83,5 +74,12 @@ impl Local {
     #[must_use]
     pub fn client(&self) -> Client {
         Client::new(&self.url)
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        // With the router goes the last of the application that keeps the background work alive.
+        self.serving.abort();
     }
 }

@@ -1,38 +1,38 @@
 use std::sync::Arc;
 
-use axum::{
-    extract::{FromRequestParts, Request},
-    middleware::Next,
-    response::{IntoResponse as _, Response},
-};
-use http::{StatusCode, header, request::Parts};
+use axum::extract::FromRequestParts;
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use portcullis_core::{audit::Actor, authority::Caller};
 
+use super::Api;
 use crate::{
     access::{Admitted, LocalUser},
-    layers::{ClientAddress, RequestId},
+    gate::Run,
     problem::{Problem, RateLimit},
 };
 
-/// Puts a [`Caller`] at the side of each request, and the `RateLimit` fields of what was decided about it on the answer.
-pub(super) async fn with_caller(mut request: Request, next: Next) -> Response {
-    let extensions = request.extensions();
-    let address = extensions.get::<ClientAddress>().map(|address| address.0);
-    let request_id = extensions.get::<RequestId>().map(ToString::to_string);
-    let agent = request
-        .headers()
-        .get(header::USER_AGENT)
-        .and_then(|agent| agent.to_str().ok());
-    let caller = Arc::new(Caller::new(address, agent, request_id));
-    request.extensions_mut().insert(caller.clone());
-    let response = next.run(request).await;
-    match caller.limit() {
-        // A refusal brings the fields of what refused it.
-        Some(decision) if response.status() != StatusCode::TOO_MANY_REQUESTS => {
-            (RateLimit(*decision), response).into_response()
-        }
-        _ => response,
-    }
+/// Puts a [`Caller`] at the side of each request. On the answer: the `RateLimit` fields of what was decided about it, and
+/// that nobody is to keep it, whatever else stands around the router.
+pub(super) fn with_caller(run: Arc<Run<Api>>) -> Arc<Run<Api>> {
+    Arc::new(move |mut request, api| {
+        let caller = Arc::new(api.caller(&request));
+        request.extensions_mut().insert(Arc::clone(&caller));
+        let answer = run(request, api);
+        Box::pin(async move {
+            let mut response = answer.await;
+            response
+                .headers_mut()
+                .entry(header::CACHE_CONTROL)
+                .or_insert(HeaderValue::from_static("no-store"));
+            // A refusal brings the fields of what refused it.
+            if let Some(decision) = caller.limit()
+                && response.status() != StatusCode::TOO_MANY_REQUESTS
+            {
+                RateLimit(*decision).write(response.headers_mut());
+            }
+            response
+        })
+    })
 }
 
 /// On whose behalf a handler acts: the verified user where the route demands one.

@@ -1,7 +1,8 @@
 use crate::{api::Me, openapi::Documentation};
 
-/// What the OpenAPI document says beside its operations.
-pub(crate) fn documentation() -> Documentation {
+/// What the document of a Portcullis by itself says beside its operations. Applications write their own.
+#[must_use]
+pub fn documentation() -> Documentation {
     Documentation::new("Portcullis", env!("CARGO_PKG_VERSION"))
         .description(
             "Users register, log in, refresh and log out; administrators manage them. Errors are problem details \

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A handler without its type.
-pub(super) type Run<S> = dyn Fn(Request, S) -> BoxFuture<'static, Response> + Send + Sync;
+pub(crate) type Run<S> = dyn Fn(Request, S) -> BoxFuture<'static, Response> + Send + Sync;
 
 /// What stands before one route.
 pub(super) struct Guard<S, U> {

@@ -49,7 +49,10 @@ pub use self::{
     routes::Routes,
     table::{AccessRow, AccessTable},
 };
-pub(crate) use self::{guard::MatchedRoute, route::any as any_method};
+pub(crate) use self::{
+    guard::{MatchedRoute, Run},
+    route::any as any_method,
+};
 use crate::{
     access::{Caller, EnforcedWith, LocalUser, Public, ServedBy, StatesAccess},
     docs_page,

@@ -139,6 +139,11 @@ where
         })
     }
 
+    /// Puts something around the handler, behind the guard.
+    pub(super) fn around(&mut self, wrap: impl FnOnce(Arc<Run<S>>) -> Arc<Run<S>>) {
+        self.run = wrap(Arc::clone(&self.run));
+    }
+
     pub(super) fn row(&self) -> AccessRow {
         AccessRow {
             method: self.method.clone(),

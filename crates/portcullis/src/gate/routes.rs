@@ -168,6 +168,14 @@ where
         self
     }
 
+    /// Puts something around each handler, behind its guard.
+    pub(crate) fn around(mut self, wrap: impl Fn(Arc<Run<S>>) -> Arc<Run<S>>) -> Self {
+        for route in &mut self.routes {
+            route.around(&wrap);
+        }
+        self
+    }
+
     /// Gives the handlers their state.
     pub fn with_state<S2>(self, state: S) -> Routes<S2, U>
     where

@@ -107,6 +107,22 @@ impl ClientAddress {
     pub(crate) const UNKNOWN: Self = Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 }
 
+impl ClientAddress {
+    /// Who sent a request: what an [`Edge`](super::Edge) found, or, without one, the other end of the connection and the
+    /// word of `proxies`.
+    pub(crate) fn of(extensions: &Extensions, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
+        extensions
+            .get()
+            .copied()
+            .unwrap_or_else(|| resolve(peer(extensions), headers, proxies))
+    }
+
+    /// Whether anything is known.
+    pub(crate) fn is_known(self) -> bool {
+        self != Self::UNKNOWN
+    }
+}
+
 /// The other end of the connection, as [`axum`]'s `into_make_service_with_connect_info` leaves it in the request.
 pub(super) fn peer(extensions: &Extensions) -> Option<IpAddr> {
     extensions

@@ -14,7 +14,7 @@ impl RateLimit {
     /// `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11).
     pub const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
-    pub(super) fn write(self, headers: &mut HeaderMap) {
+    pub(crate) fn write(self, headers: &mut HeaderMap) {
         let fields = [
             (Self::POLICY, self.0.policy_field()),
             (Self::STATE, self.0.ratelimit_field()),

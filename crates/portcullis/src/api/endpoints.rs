@@ -1,0 +1,160 @@
+use super::{Api, admin, auth, caller::with_caller, me, well_known};
+use crate::{gate::Routes, routes};
+
+/// Which endpoints an application mounts, a group at a time.
+///
+/// ```
+/// use portcullis::{Routes, api::{Api, Endpoints}};
+///
+/// fn accounts(api: Api) -> Routes {
+///     Endpoints::new(api).login().refresh().logout().me().routes()
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "ask it for its `routes`"]
+pub struct Endpoints {
+    api: Api,
+    chosen: Routes<Api>,
+}
+
+impl Endpoints {
+    /// None so far.
+    pub fn new(api: Api) -> Self {
+        Self {
+            api,
+            chosen: Routes::new(),
+        }
+    }
+
+    /// The routes, for an application with any state.
+    pub fn routes<S: Clone + Send + Sync + 'static>(self) -> Routes<S> {
+        self.chosen.around(with_caller).with_state(self.api)
+    }
+
+    fn and(mut self, more: Routes<Api>) -> Self {
+        self.chosen = self.chosen.merge(more);
+        self
+    }
+
+    /// All of them.
+    pub fn all(self) -> Self {
+        self.and(all())
+    }
+
+    /// All but those of administrators.
+    pub fn all_but_admin(self) -> Self {
+        self.and(all_but_admin())
+    }
+
+    /// `POST /auth/register`.
+    pub fn register(self) -> Self {
+        self.and(register())
+    }
+
+    /// `POST /auth/login`.
+    pub fn login(self) -> Self {
+        self.and(login())
+    }
+
+    /// `POST /auth/refresh`.
+    pub fn refresh(self) -> Self {
+        self.and(refresh())
+    }
+
+    /// `POST /auth/logout`, `POST /auth/logout-all`.
+    pub fn logout(self) -> Self {
+        self.and(logout())
+    }
+
+    /// `GET`, `PATCH` and `DELETE /me`, `POST /me/password`.
+    pub fn me(self) -> Self {
+        self.and(me())
+    }
+
+    /// `GET /me/sessions`, `DELETE /me/sessions/{id}`.
+    pub fn sessions(self) -> Self {
+        self.and(sessions())
+    }
+
+    /// Users, roles and the audit log, below `/admin`.
+    pub fn admin(self) -> Self {
+        self.and(admin())
+    }
+
+    /// `GET /.well-known/jwks.json`: for services that verify our tokens.
+    pub fn keys(self) -> Self {
+        self.and(keys())
+    }
+
+    /// `GET /healthz`, `GET /readyz`.
+    pub fn health(self) -> Self {
+        self.and(health())
+    }
+}
+
+pub(super) fn all() -> Routes<Api> {
+    all_but_admin().merge(admin())
+}
+
+fn all_but_admin() -> Routes<Api> {
+    register()
+        .merge(login())
+        .merge(refresh())
+        .merge(logout())
+        .merge(me())
+        .merge(sessions())
+        .merge(keys())
+        .merge(health())
+}
+
+fn register() -> Routes<Api> {
+    routes!(auth::register::register)
+}
+
+fn login() -> Routes<Api> {
+    routes!(auth::login::login)
+}
+
+fn refresh() -> Routes<Api> {
+    routes!(auth::refresh::refresh)
+}
+
+fn logout() -> Routes<Api> {
+    routes!(auth::logout::logout, auth::logout_all::logout_all)
+}
+
+fn me() -> Routes<Api> {
+    routes!(
+        me::read::me,
+        me::update::update_me,
+        me::delete::delete_me,
+        me::password::change_password,
+    )
+}
+
+fn sessions() -> Routes<Api> {
+    routes!(me::sessions::list::my_sessions, me::sessions::end::end_my_session)
+}
+
+fn admin() -> Routes<Api> {
+    routes!(
+        admin::users::list::list_users,
+        admin::users::create::create_user,
+        admin::users::read::read_user,
+        admin::users::update::update_user,
+        admin::users::delete::delete_user,
+        admin::users::logout::logout_user,
+        admin::roles::list::list_roles,
+        admin::roles::put::put_role,
+        admin::roles::delete::delete_role,
+        admin::audit::list_audit,
+    )
+}
+
+fn keys() -> Routes<Api> {
+    routes!(well_known::jwks::jwks)
+}
+
+fn health() -> Routes<Api> {
+    routes!(well_known::health::healthz, well_known::health::readyz)
+}

@@ -1,0 +1,99 @@
+use std::{path::PathBuf, time::Duration};
+
+use portcullis_core::key::MasterKey;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{Builder, Key, Place};
+use crate::embedded::{KeyFile, WrongOption};
+
+/// Where users are stored, and what seals the keys.
+impl Builder {
+    /// A SQLite file, made at the first start. The master key is made beside it, in `FILE.key`, unless another is given:
+    /// keep both out of version control, and back up both, apart from each other.
+    #[cfg(feature = "sqlite")]
+    pub fn sqlite(mut self, file: impl Into<PathBuf>) -> Self {
+        self.place = Some(Place::File(file.into()));
+        self
+    }
+
+    /// A folder for the SQLite file `portcullis.db` and the master key `master.key`, made with mode 0700 at the first
+    /// start: the same as the server's, so that `portcullis user add --data-dir DIR` works on it. With a database elsewhere
+    /// it holds the master key alone.
+    pub fn data_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(folder.into());
+        self
+    }
+
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`.
+    pub fn database_url(mut self, url: impl Into<SecretString>) -> Self {
+        self.place = Some(Place::Url(url.into()));
+        self
+    }
+
+    /// The pool that the application has already. It must have a write-ahead log and `synchronous=FULL`
+    /// ([`Database::on_sqlite`](portcullis_store::Database::on_sqlite)); our tables are called `portcullis_*`. The master
+    /// key is made beside the file, in `FILE.key`, unless another is given.
+    #[cfg(feature = "sqlite")]
+    pub fn sqlite_pool(mut self, pool: portcullis_store::SqlitePool) -> Self {
+        self.place = Some(Place::SqlitePool(pool));
+        self
+    }
+
+    /// The pool that the application has already; our tables are called `portcullis_*`. Say where the master key is.
+    #[cfg(feature = "postgres")]
+    pub fn postgres_pool(mut self, pool: portcullis_store::PgPool) -> Self {
+        self.place = Some(Place::PostgresPool(pool));
+        self
+    }
+
+    /// Connections held to the database at most, or taken at once from a pool of the application; 10 unless told. For
+    /// reading (SQLite) or altogether (PostgreSQL).
+    pub fn max_connections(mut self, most: u32) -> Self {
+        self.max_connections = most;
+        self
+    }
+
+    /// How long the database may take to answer; 5 seconds unless told.
+    pub fn database_timeout(mut self, timeout: Duration) -> Self {
+        self.database_timeout = timeout;
+        self
+    }
+
+    /// Whether missing migrations are applied; they are unless told. Where several nodes share a database, whoever deploys
+    /// may want to say when: `portcullis migrate` applies them too.
+    pub fn migrate(mut self, migrate: bool) -> Self {
+        self.migrate = migrate;
+        self
+    }
+
+    /// The master key: it seals signing keys and derives all others. Nodes that share a database share this key.
+    pub fn master_key(mut self, key: MasterKey) -> Self {
+        self.key = Some(Key::Given(key));
+        self
+    }
+
+    /// The master key as 64 hexadecimal digits (`openssl rand -hex 32`): for one that comes from the environment.
+    ///
+    /// ```no_run
+    /// # use portcullis::Portcullis;
+    /// let key = std::env::var("MASTER_KEY").expect("MASTER_KEY is set");
+    /// let builder = Portcullis::builder().database_url("postgres://localhost/app").master_key_hex(key);
+    /// # drop(builder);
+    /// ```
+    pub fn master_key_hex(mut self, key: impl Into<SecretString>) -> Self {
+        match MasterKey::from_hex(key.into().expose_secret()) {
+            Ok(key) => self.key = Some(Key::Given(key)),
+            Err(error) => self.wrong.push(WrongOption {
+                option: "master_key_hex",
+                message: format!("is none: {error}"),
+            }),
+        }
+        self
+    }
+
+    /// The file of the master key, made with mode 0600 at the first start.
+    pub fn master_key_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.key = Some(Key::File(KeyFile::new(file)));
+        self
+    }
+}

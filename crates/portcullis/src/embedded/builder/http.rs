@@ -1,0 +1,100 @@
+use std::{net::IpAddr, time::Duration};
+
+use ipnet::IpNet;
+
+use super::Builder;
+use crate::{
+    embedded::WrongOption,
+    layers::{Cors, EdgeConfig, ForwardedBy, TrustedProxies},
+};
+
+/// What stands around the router: [`Portcullis::edge`](crate::Portcullis::edge).
+impl Builder {
+    /// Addresses or networks (`10.0.0.0/8`) of the proxies in front, whose `X-Forwarded-For` is believed; none unless
+    /// told.
+    pub fn trusted_proxies<T: Into<String>>(mut self, proxies: impl IntoIterator<Item = T>) -> Self {
+        self.http
+            .trusted_proxies
+            .extend(proxies.into_iter().map(Into::into));
+        self
+    }
+
+    /// Origins whose pages may call with credentials, such as `https://app.example.com`; none unless told.
+    pub fn cors_origins<T: Into<String>>(mut self, origins: impl IntoIterator<Item = T>) -> Self {
+        self.http.cors_origins.extend(origins.into_iter().map(Into::into));
+        self
+    }
+
+    /// Whether browsers are told to come by TLS only (RFC 6797). They are when the issuer is https, unless told.
+    pub fn hsts(mut self, hsts: bool) -> Self {
+        self.http.hsts = Some(hsts);
+        self
+    }
+
+    /// Largest body of a request in bytes; 64 KiB unless told.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.http.max_body = bytes;
+        self
+    }
+
+    /// A request that is not answered by then gets 503; 30 seconds unless told.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.config.request_deadline = timeout;
+        self
+    }
+
+    /// The edge, and what is wrong with what it was told.
+    pub(in crate::embedded) fn edge(&self) -> Result<EdgeConfig, Vec<WrongOption>> {
+        let mut wrong = Vec::new();
+        let networks = self.http.trusted_proxies.iter().filter_map(|text| {
+            network(text)
+                .map_err(|message| {
+                    wrong.push(WrongOption {
+                        option: "trusted_proxies",
+                        message,
+                    });
+                })
+                .ok()
+        });
+        let trusted_proxies = TrustedProxies::new(networks.collect(), ForwardedBy::XForwardedFor);
+        let cors = match self.http.cors_origins.as_slice() {
+            [] => None,
+            origins => Cors::new(origins, true)
+                .map_err(|error| {
+                    wrong.push(WrongOption {
+                        option: "cors_origins",
+                        message: format!("cannot be: {error}"),
+                    });
+                })
+                .ok(),
+        };
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        Ok(EdgeConfig {
+            trusted_proxies,
+            cors,
+            hsts: self
+                .http
+                .hsts
+                .unwrap_or_else(|| self.config.issuer.starts_with("https://")),
+            max_body: self.http.max_body,
+            timeout: self.config.request_deadline,
+        })
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let network = text
+        .parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(Into::into));
+    match network {
+        Ok(network) if network.prefix_len() == 0 => Err(format!(
+            "has `{text}`, which is everybody: then anyone can claim any address; list the proxies"
+        )),
+        Ok(network) => Ok(network),
+        Err(_) => Err(format!(
+            "has `{text}`, which is neither an address nor a network such as 10.0.0.0/8"
+        )),
+    }
+}

@@ -1,0 +1,125 @@
+mod database;
+mod http;
+mod tokens;
+mod users;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use portcullis_core::{
+    authority::AuthorityConfig,
+    clock::{Clock, SystemClock},
+    key::MasterKey,
+    rng::{Rng, SystemRng},
+};
+use secrecy::SecretString;
+
+use super::{KeyFile, WrongOption, roles::DeclaredAll};
+
+/// The options of a [`Portcullis`](super::Portcullis): see [`Portcullis::builder`](super::Portcullis::builder). They have
+/// the names and the defaults of the server's configuration.
+#[must_use = "end it with `build().await`"]
+pub struct Builder {
+    pub(super) place: Option<Place>,
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) key: Option<Key>,
+    pub(super) max_connections: u32,
+    pub(super) database_timeout: Duration,
+    pub(super) migrate: bool,
+    pub(super) config: AuthorityConfig,
+    pub(super) own_audience: bool,
+    pub(super) http: Http,
+    pub(super) roles: DeclaredAll,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) rng: Arc<dyn Rng>,
+    pub(super) existing: bool,
+    /// What was wrong with options whose form was looked at already.
+    pub(super) wrong: Vec<WrongOption>,
+}
+
+/// Where the database is.
+pub(super) enum Place {
+    Url(SecretString),
+    #[cfg(feature = "sqlite")]
+    File(PathBuf),
+    #[cfg(feature = "sqlite")]
+    SqlitePool(portcullis_store::SqlitePool),
+    #[cfg(feature = "postgres")]
+    PostgresPool(portcullis_store::PgPool),
+}
+
+/// Where the master key comes from.
+pub(super) enum Key {
+    Given(MasterKey),
+    File(KeyFile),
+}
+
+/// What the edge is told.
+pub(super) struct Http {
+    pub(super) trusted_proxies: Vec<String>,
+    pub(super) cors_origins: Vec<String>,
+    pub(super) hsts: Option<bool>,
+    pub(super) max_body: usize,
+}
+
+/// `iss` and `aud` of an application that nobody else asks for tokens.
+const ISSUER: &str = "portcullis";
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            place: None,
+            data_dir: None,
+            key: None,
+            max_connections: 10,
+            database_timeout: Duration::from_secs(5),
+            migrate: true,
+            config: AuthorityConfig::new(ISSUER),
+            own_audience: false,
+            http: Http {
+                trusted_proxies: Vec::new(),
+                cors_origins: Vec::new(),
+                hsts: None,
+                max_body: 64 * 1024,
+            },
+            roles: DeclaredAll::default(),
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(SystemRng),
+            existing: false,
+            wrong: Vec::new(),
+        }
+    }
+
+    /// Changes what has no method of its own: costs and threads of password hashing, the size of caches, the lease on
+    /// revocations.
+    ///
+    /// ```
+    /// # use portcullis::Portcullis;
+    /// let builder = Portcullis::builder().sqlite("app.db").configure(|config| config.hashing.threads = 1);
+    /// # drop(builder);
+    /// ```
+    pub fn configure(mut self, change: impl FnOnce(&mut AuthorityConfig)) -> Self {
+        let audience = self.config.audience.clone();
+        change(&mut self.config);
+        self.own_audience |= self.config.audience != audience;
+        self
+    }
+
+    /// Opens what is there and makes nothing: no folder, no key, no tables, no roles; and does no work in the background.
+    /// For commands beside an application that runs.
+    pub fn existing(mut self) -> Self {
+        self.existing = true;
+        self
+    }
+
+    /// Another clock: for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Another source of randomness: for tests.
+    pub fn rng(mut self, rng: Arc<dyn Rng>) -> Self {
+        self.rng = rng;
+        self
+    }
+}

@@ -1,0 +1,197 @@
+//! Portcullis in an application's own process: its users, sessions and endpoints, on SQLite or PostgreSQL.
+//!
+//! ```no_run
+//! use std::net::SocketAddr;
+//!
+//! use portcullis::{Gate, Portcullis, CurrentUser, routing::get};
+//!
+//! async fn hello(user: CurrentUser) -> String { format!("Hello {}", user.user) }
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let auth = Portcullis::builder().sqlite("app.db").build().await?;
+//! let app = Gate::new(auth.clone())
+//!     .merge(auth.routes())
+//!     .route("/hello", get(hello))
+//!     .into_router()?
+//!     .layer(auth.edge());
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
+//! axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+//! auth.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`Portcullis::routes`] are all endpoints (register, login, refresh, logout, me, sessions, admin, JWKS, health);
+//!   [`Portcullis::endpoints`] lets an application choose. They can be nested below a prefix, and answer alike whatever the
+//!   application's state is. One access table and one OpenAPI document cover them and the application's own.
+//! - [`Portcullis::edge`] is what the server has around it, for an application: request ids, security headers, access log,
+//!   CORS, limits of size and time.
+//! - Serve the router by `into_make_service_with_connect_info::<SocketAddr>()`: without the addresses of clients, all of
+//!   them share one rate limit.
+
+mod builder;
+mod data_dir;
+mod error;
+mod key_file;
+mod open;
+mod roles;
+#[cfg(test)]
+mod tests;
+mod users;
+mod work;
+
+use std::{any::Any, fmt, sync::Arc};
+
+use http::request::Parts;
+use portcullis_core::{authority::Authority, user::User};
+use portcullis_store::Database;
+
+use self::work::Work;
+pub use self::{
+    builder::Builder,
+    data_dir::{DataDir, DataDirError},
+    error::{BuildError, WrongOption},
+    key_file::{KeyFile, KeyFileError},
+    users::{NewUser, NewUserError},
+};
+use crate::{
+    access::LocalUser,
+    api::{Api, Endpoints},
+    gate::Routes,
+    layers::{Edge, TrustedProxies},
+    provider::{AuthError, AuthProvider, Local},
+};
+
+/// Our users and sessions in this process: see [`crate::embedded`]. Clones share it; the work in the background ends with
+/// the last clone, the routes among them, or by [`Portcullis::shutdown`].
+#[derive(Clone)]
+pub struct Portcullis {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    authority: Arc<Authority>,
+    database: Database,
+    local: Local,
+    api: Api,
+    edge: Edge,
+    work: Option<Arc<Work>>,
+}
+
+impl Portcullis {
+    /// The options, all with safe defaults but for the place of the database:
+    /// `Portcullis::builder().sqlite("app.db").build().await?`.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    fn new(
+        authority: Arc<Authority>,
+        database: Database,
+        edge: Edge,
+        proxies: TrustedProxies,
+        work: Option<Arc<Work>>,
+    ) -> Self {
+        let alive = work.clone().map(|work| work as Arc<dyn Any + Send + Sync>);
+        Self {
+            inner: Arc::new(Inner {
+                local: Local::new(Arc::clone(&authority)),
+                api: Api::with(Arc::clone(&authority), proxies, alive),
+                authority,
+                database,
+                edge,
+                work,
+            }),
+        }
+    }
+
+    /// All endpoints, for an application with any state.
+    pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Routes<S> {
+        self.endpoints().all().routes()
+    }
+
+    /// Endpoints to choose from: `auth.endpoints().login().refresh().logout().routes()`.
+    pub fn endpoints(&self) -> Endpoints {
+        Endpoints::new(self.inner.api.clone())
+    }
+
+    /// What stands around the whole router, in the application as in the server: request ids, addresses of clients,
+    /// security headers, access log, CORS, limits of size and time. Give it to `Router::layer`, last.
+    ///
+    /// Its headers are defaults: a handler that sets its own `Content-Security-Policy` keeps it. A page needs one, for
+    /// nothing may be loaded by default.
+    #[must_use]
+    pub fn edge(&self) -> Edge {
+        self.inner.edge.clone()
+    }
+
+    /// All use cases, for what has no endpoint: deleting users, listing sessions, rotating keys.
+    #[must_use]
+    pub fn authority(&self) -> &Arc<Authority> {
+        &self.inner.authority
+    }
+
+    /// Adds a user.
+    ///
+    /// ```no_run
+    /// # use portcullis::{Portcullis, embedded::{NewUser, NewUserError}};
+    /// portcullis::roles! { pub enum Role { Admin = "admin" } }
+    ///
+    /// # async fn example(auth: Portcullis) -> Result<(), NewUserError> {
+    /// let user = auth.create_user(NewUser::new("eva@example.com", "correct horse battery").role(Role::Admin)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When the email is taken or a value cannot be.
+    pub async fn create_user(&self, user: NewUser) -> Result<User, NewUserError> {
+        users::create(&self.inner.authority, user).await
+    }
+
+    /// Adds a user unless the email is taken; whoever has it stays as they are. For the first administrator at a start.
+    ///
+    /// # Errors
+    /// When a value cannot be.
+    pub async fn ensure_user(&self, user: NewUser) -> Result<User, NewUserError> {
+        users::ensure(&self.inner.authority, user).await
+    }
+
+    /// Ends the work in the background, stores what still waits, and closes the database; a pool of the application stays
+    /// open. Every later request is answered 503.
+    pub async fn shutdown(&self) {
+        if let Some(work) = &self.inner.work {
+            work.end().await;
+        } else {
+            self.inner.authority.flush().await;
+            self.inner.database.close().await;
+        }
+    }
+
+    /// Resolves when the work in the background ended by itself, which only a defect makes it do. It is begun anew; a
+    /// process that can be started anew had better end.
+    pub async fn broke(&self) {
+        match &self.inner.work {
+            Some(work) => work.broke().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl AuthProvider for Portcullis {
+    type User = LocalUser;
+
+    async fn authenticate(&self, parts: &Parts) -> Result<LocalUser, AuthError> {
+        self.inner.local.authenticate(parts).await
+    }
+
+    fn authenticate_now(&self, parts: &Parts) -> Option<Result<LocalUser, AuthError>> {
+        self.inner.local.authenticate_now(parts)
+    }
+}
+
+impl fmt::Debug for Portcullis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Portcullis").finish_non_exhaustive()
+    }
+}

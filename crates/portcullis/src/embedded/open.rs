@@ -1,0 +1,186 @@
+use std::{path::Path, sync::Arc};
+
+use portcullis_core::{
+    authority::{Authority, FINGERPRINT, Ports},
+    key::{KeyState, MasterKey, Vault},
+    store::{Store as _, StoreError},
+    token::Algorithm,
+};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use portcullis_store::PoolShare;
+use portcullis_store::{Database, DatabaseOptions};
+use secrecy::SecretString;
+
+use super::{
+    BuildError, DataDir, KeyFile, Portcullis, WrongOption,
+    builder::{Builder, Key, Place},
+    work::Work,
+};
+use crate::layers::Edge;
+
+impl Builder {
+    /// Opens the database, making what is missing: tables, roles, master key, signing keys. Then begins the work that goes
+    /// on beside requests.
+    ///
+    /// # Errors
+    /// With a text that says what to do.
+    pub async fn build(mut self) -> Result<Portcullis, BuildError> {
+        let edge = self.check()?;
+        let folder = self.folder()?;
+        let database = self.open_database(folder.as_ref()).await?;
+        let pending = database.pending_migrations().await?;
+        if !pending.is_empty() {
+            return Err(BuildError::NotMigrated(pending));
+        }
+        let key = self.master_key_of(&database, folder.as_ref()).await?;
+        if self.existing && self.config.secret.is_none() {
+            // Which one it is to be, the configuration of the application says: a command that was run without it must
+            // not put other keys in the place of those in use.
+            self.config.algorithm = active_algorithm(&database).await?.or(self.config.algorithm);
+        }
+        let ports = Ports {
+            store: Arc::new(database.clone()),
+            clock: Arc::clone(&self.clock),
+            rng: Arc::clone(&self.rng),
+            vault: Arc::new(Vault::new(&key)),
+        };
+        let authority = Authority::open(ports, self.config).await?;
+        let mut work = None;
+        if !self.existing {
+            self.roles.store(&authority).await?;
+            let known = authority.store().roles().await?;
+            if let Some(unknown) = known.unknown(&authority.config().default_roles) {
+                return Err(BuildError::DefaultRole(unknown.clone()));
+            }
+            work = Some(Arc::new(Work::begin(Arc::clone(&authority), database.clone())));
+        }
+        let proxies = edge.trusted_proxies.clone();
+        let edge = Edge::new(edge, self.clock, &*self.rng);
+        Ok(Portcullis::new(authority, database, edge, proxies, work))
+    }
+
+    /// All that is wrong with the options, at once.
+    fn check(&mut self) -> Result<crate::layers::EdgeConfig, BuildError> {
+        if !self.own_audience {
+            self.config.audience.clone_from(&self.config.issuer);
+        }
+        let mut wrong = std::mem::take(&mut self.wrong);
+        // Whoever only opens what is there issues no tokens.
+        if !self.existing {
+            wrong.extend(self.config.check().iter().map(WrongOption::from));
+        }
+        match self.edge() {
+            Ok(edge) if wrong.is_empty() => Ok(edge),
+            Ok(_) => Err(BuildError::Options(wrong)),
+            Err(more) => Err(BuildError::Options([wrong, more].concat())),
+        }
+    }
+
+    fn folder(&self) -> Result<Option<DataDir>, BuildError> {
+        let Some(path) = &self.data_dir else {
+            return Ok(None);
+        };
+        if !self.existing {
+            return Ok(Some(DataDir::create(path)?));
+        }
+        let found = DataDir::find(path)?;
+        found.map(Some).ok_or_else(|| BuildError::NoFolder(path.clone()))
+    }
+
+    async fn open_database(&self, folder: Option<&DataDir>) -> Result<Database, BuildError> {
+        let options = match &self.place {
+            #[cfg(feature = "sqlite")]
+            Some(Place::SqlitePool(pool)) => {
+                return Ok(Database::on_sqlite(pool.clone(), &self.share()).await?);
+            }
+            #[cfg(feature = "postgres")]
+            Some(Place::PostgresPool(pool)) => {
+                return Ok(Database::on_postgres(pool.clone(), &self.share()).await?);
+            }
+            #[cfg(feature = "sqlite")]
+            Some(Place::File(file)) => of_file(file)?,
+            Some(Place::Url(url)) => of_url(url),
+            None => of_file(&folder.ok_or(BuildError::NoDatabase)?.database())?,
+        };
+        let options = DatabaseOptions {
+            max_connections: self.max_connections,
+            timeout: self.database_timeout,
+            migrate: self.migrate && !self.existing,
+            ..options
+        };
+        Ok(Database::open(&options).await?)
+    }
+
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn share(&self) -> PoolShare {
+        PoolShare {
+            max_connections: self.max_connections,
+            timeout: self.database_timeout,
+            migrate: self.migrate && !self.existing,
+        }
+    }
+
+    async fn master_key_of(
+        &mut self,
+        database: &Database,
+        folder: Option<&DataDir>,
+    ) -> Result<MasterKey, BuildError> {
+        let file = match (self.key.take(), folder) {
+            (Some(Key::Given(key)), _) => return Ok(key),
+            (Some(Key::File(file)), _) => file,
+            (None, Some(folder)) => folder.key_file(),
+            (None, None) => self.key_file_beside().ok_or(BuildError::NoMasterKey)?,
+        };
+        if let Some(key) = file.read()? {
+            return Ok(key);
+        }
+        if self.existing {
+            return Err(BuildError::MissingMasterKey(file.path().to_owned()));
+        }
+        // Never a new key beside a database that knows another: what it sealed would be lost without a word.
+        if database.meta(FINGERPRINT).await?.is_some() {
+            return Err(BuildError::LostMasterKey(file.path().to_owned()));
+        }
+        Ok(file.create(&*self.rng)?)
+    }
+
+    /// `app.db.key` for `app.db`.
+    fn key_file_beside(&self) -> Option<KeyFile> {
+        let mut path = match self.place.as_ref()? {
+            #[cfg(feature = "sqlite")]
+            Place::File(file) => file.clone(),
+            #[cfg(feature = "sqlite")]
+            Place::SqlitePool(pool) => pool.connect_options().get_filename().to_owned(),
+            #[cfg(feature = "postgres")]
+            Place::PostgresPool(_) => return None,
+            Place::Url(url) => of_url(url).file()?,
+        }
+        .into_os_string();
+        path.push(".key");
+        Some(KeyFile::new(path))
+    }
+}
+
+/// The algorithm that signs.
+async fn active_algorithm(database: &Database) -> Result<Option<Algorithm>, StoreError> {
+    let keys = database.keys().await?.keys;
+    let active = keys.iter().find(|key| key.state == KeyState::Active.as_str());
+    Ok(active.and_then(|key| key.algorithm.parse().ok()))
+}
+
+fn of_url(url: &SecretString) -> DatabaseOptions {
+    DatabaseOptions {
+        url: url.clone(),
+        ..DatabaseOptions::new("")
+    }
+}
+
+fn of_file(file: &Path) -> Result<DatabaseOptions, BuildError> {
+    let Some(path) = file.to_str() else {
+        return Err(BuildError::Options(vec![WrongOption {
+            option: "sqlite",
+            message: format!("has a path that is not UTF-8: {}", file.display()),
+        }]));
+    };
+    Ok(DatabaseOptions::new(format!("sqlite:{path}")))
+}
