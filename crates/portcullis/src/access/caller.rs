@@ -65,6 +65,13 @@ impl Caller for Principal {
     fn scopes(&self) -> Vec<String> {
         self.scopes.iter().map(ToString::to_string).collect()
     }
+
+    fn single_role(&self) -> Option<String> {
+        match self.roles.as_slice() {
+            [role] => Some(role.to_string()),
+            _ => None,
+        }
+    }
 }
 
 impl HasRoles for Principal {}

@@ -94,6 +94,10 @@ impl Caller for LocalUser {
     fn scopes(&self) -> Vec<String> {
         Caller::scopes(&*self.token.principal)
     }
+
+    fn single_role(&self) -> Option<String> {
+        Caller::single_role(&*self.token.principal)
+    }
 }
 
 impl HasRoles for LocalUser {}

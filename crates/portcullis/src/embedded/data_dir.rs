@@ -19,7 +19,7 @@ pub struct DataDir {
 #[non_exhaustive]
 pub enum DataDirError {
     /// Something else is there.
-    #[error("{} is not a folder: name another one", .0.display())]
+    #[error("{} is not a folder", .0.display())]
     NotAFolder(PathBuf),
     /// It cannot be made.
     #[error("the data folder {} cannot be made: {source}", path.display())]
