@@ -27,7 +27,8 @@ pub fn scopes(input: TokenStream) -> TokenStream {
     parse_macro_input!(input as scopes::Scopes).expand().into()
 }
 
-/// Declares roles: an enum of all, a type for each, and which implies which. A role twice and a cycle are errors.
+/// Declares roles: an enum of all, a type for each, and which implies which. A role twice and a cycle are errors. The enum
+/// is read and written by the names on the wire (`FromStr`, `Display`, serde, the OpenAPI document).
 ///
 /// ```ignore
 /// portcullis::roles! {

@@ -172,6 +172,7 @@ impl Roles {
                 .map(|index| &self.declared[index].name);
             quote!(&[#(Self::#lower),*])
         });
+        let by_name = self.by_name();
         let doc =
             (!attributes.iter().any(|a| a.path().is_ident("doc"))).then(|| quote!(#[doc = "The roles."]));
         quote! {
@@ -244,11 +245,61 @@ impl Roles {
                 }
             }
 
+            #by_name
+        }
+    }
+
+    /// Reading and writing by the names on the wire.
+    fn by_name(&self) -> TokenStream {
+        let name = &self.name;
+        let wires: Vec<&LitStr> = self.declared.iter().map(|role| &role.wire).collect();
+        quote! {
             impl ::core::fmt::Display for #name {
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                     f.pad(self.as_str())
                 }
             }
+
+            impl ::core::str::FromStr for #name {
+                type Err = ::portcullis::access::UnknownRole;
+
+                fn from_str(name: &str) -> ::core::result::Result<Self, Self::Err> {
+                    Self::from_name(name).ok_or(::portcullis::access::UnknownRole::among(&[#(#wires),*]))
+                }
+            }
+
+            impl ::core::convert::TryFrom<::std::string::String> for #name {
+                type Error = ::portcullis::access::UnknownRole;
+
+                fn try_from(name: ::std::string::String) -> ::core::result::Result<Self, Self::Error> {
+                    name.parse()
+                }
+            }
+
+            impl ::portcullis::access::wire::Serialize for #name {
+                fn serialize<S: ::portcullis::access::wire::Serializer>(
+                    &self,
+                    serializer: S,
+                ) -> ::core::result::Result<S::Ok, S::Error> {
+                    serializer.serialize_str(self.as_str())
+                }
+            }
+
+            impl<'de> ::portcullis::access::wire::Deserialize<'de> for #name {
+                fn deserialize<D: ::portcullis::access::wire::Deserializer<'de>>(
+                    deserializer: D,
+                ) -> ::core::result::Result<Self, D::Error> {
+                    ::portcullis::access::wire::deserialize(deserializer)
+                }
+            }
+
+            impl ::portcullis::access::wire::PartialSchema for #name {
+                fn schema() -> ::portcullis::access::wire::RefOr<::portcullis::access::wire::Schema> {
+                    ::portcullis::access::wire::schema(&[#(#wires),*])
+                }
+            }
+
+            impl ::portcullis::access::wire::ToSchema for #name {}
         }
     }
 }

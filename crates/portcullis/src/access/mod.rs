@@ -32,6 +32,8 @@ mod held;
 mod local;
 mod permission;
 mod policy;
+#[doc(hidden)]
+pub mod wire;
 
 pub use portcullis_core::{
     access::{Denial, Holder, PolicyId, Principal, Requirement, RoleName, Scope},
@@ -51,6 +53,7 @@ pub use self::{
         PermissionKind,
     },
     policy::{Checks, Holds, Policy, PolicyRequest},
+    wire::UnknownRole,
 };
 
 #[cfg(test)]

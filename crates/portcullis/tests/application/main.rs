@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod decorators;
+mod names;
 mod policies;
 mod providers;
 mod services;
