@@ -58,9 +58,7 @@ impl From<RegisterError> for Problem {
 impl From<LoginError> for Problem {
     fn from(error: LoginError) -> Self {
         match error {
-            LoginError::Invalid => {
-                Self::unauthorized(&Challenge::new(REALM)).detail("Wrong email or password.")
-            }
+            LoginError::Invalid => Self::login_failed("Wrong email or password."),
             LoginError::Scope => {
                 Self::bad_request("None of the requested scopes can be granted to this account.")
                     .member("error", "invalid_scope")

@@ -17,7 +17,7 @@
 //! from the time who has an account.
 //!
 //! ```
-//! use portcullis::{hash, problem::{Challenge, Problem}};
+//! use portcullis::{hash, problem::Problem};
 //!
 //! struct User { password_hash: String }
 //!
@@ -25,7 +25,7 @@
 //!     let verdict = hash::verify(password, found.as_ref().map(|user| &user.password_hash)).await?;
 //!     found
 //!         .filter(|_| verdict.matches)
-//!         .ok_or_else(|| Problem::unauthorized(&Challenge::new("articles")).detail("Wrong email or password."))
+//!         .ok_or_else(|| Problem::login_failed("Wrong email or password."))
 //! }
 //! ```
 //!

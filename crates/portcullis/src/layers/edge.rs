@@ -9,7 +9,10 @@ use std::{
 use axum::{extract::Request, response::Response};
 use futures_util::future::BoxFuture;
 use http::{Method, header};
-use portcullis_core::{clock::Clock, rng::Rng};
+use portcullis_core::{
+    clock::{Clock, SystemClock},
+    rng::{Rng, SystemRng},
+};
 use tower::{Layer, Service};
 use tower_http::cors::Cors as CorsService;
 use tracing::Instrument;
@@ -79,6 +82,20 @@ impl Edge {
             max_body: config.max_body,
             timeout: config.timeout,
         }
+    }
+}
+
+/// The default configuration, with the clock and the randomness of the machine.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use portcullis::layers::Edge;
+///
+/// let app: Router = Router::new().route("/", get(async || "hello")).layer(Edge::default());
+/// ```
+impl Default for Edge {
+    fn default() -> Self {
+        Self::new(EdgeConfig::default(), Arc::new(SystemClock), &SystemRng)
     }
 }
 

@@ -78,6 +78,12 @@ impl Problem {
             .header(header::WWW_AUTHENTICATE, challenge.to_header())
     }
 
+    /// 401 to a login whose name or password is wrong: `detail` must not tell which of them.
+    #[must_use]
+    pub fn login_failed(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::unauthorized(&Challenge::new(DEFAULT_REALM)).detail(detail)
+    }
+
     /// 404.
     #[must_use]
     pub fn not_found() -> Self {

@@ -48,3 +48,18 @@ fn what_is_wrong_with_a_token_is_a_401_that_says_so() {
         StatusCode::INTERNAL_SERVER_ERROR
     );
 }
+
+#[tokio::test]
+async fn a_login_answers_with_it() {
+    let issued = tokens(&Arc::default()).encode("alice", NoCustom {}).unwrap();
+    let token = issued.token.expose_secret().to_owned();
+    let response = axum::response::IntoResponse::into_response(issued);
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX)
+        .await
+        .unwrap();
+    assert_eq!(
+        serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
+        serde_json::json!({"access_token": token, "token_type": "bearer", "expires_in": 60})
+    );
+}
