@@ -23,3 +23,4 @@ pub mod manners;
 pub mod people;
 pub mod server;
 pub mod stopwatch;
+pub mod walk;

@@ -63,8 +63,12 @@ pub fn check(answer: &Answer) {
         }
         403 if answer.body.contains("insufficient_scope") => {
             let challenge = answer.header("www-authenticate");
+            let asks_scopes = answer.json()["required_scopes"]
+                .as_array()
+                .is_some_and(|scopes| !scopes.is_empty());
             assert!(
-                challenge.contains("error=\"insufficient_scope\"") && challenge.contains("scope=\""),
+                challenge.contains("error=\"insufficient_scope\"")
+                    && challenge.contains("scope=\"") == asks_scopes,
                 "{at}: 403 with WWW-Authenticate `{challenge}`"
             );
         }

@@ -1,22 +1,13 @@
 //! The walk of the README, pasted twice in a row into a shell, against the real binary with its defaults.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
+use std::path::Path;
+
+use portcullis_testkit::{
+    server::{Engine, Setup},
+    walk,
 };
 
-use portcullis_testkit::server::{Engine, Setup};
-
-use crate::{read, root};
-
-/// The fenced block under `## Walk`.
-fn walk() -> String {
-    let readme = read(&root().join("README.md"));
-    let (_, section) = readme.split_once("\n## Walk\n").expect("a section");
-    let (_, block) = section.split_once("```sh\n").expect("a block");
-    let (block, _) = block.split_once("\n```").expect("its end");
-    format!("{block}\n")
-}
+use crate::root;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_walk_works_twice_in_a_row_within_the_default_limits() {
@@ -26,23 +17,10 @@ async fn the_walk_works_twice_in_a_row_within_the_default_limits() {
         flags: vec!["--dev".to_owned()],
     };
     let app = setup.start(Path::new(env!("CARGO_BIN_EXE_portcullis"))).await;
-    let walk = walk().replace("http://127.0.0.1:8000", app.process.url());
-    assert!(walk.contains(app.process.url()), "the walk names another address");
-    for time in ["first", "second"] {
-        // A shell in which an unset variable or a failed command is not overlooked.
-        let mut shell = Command::new("bash");
-        shell.args(["-euo", "pipefail", "-c", &walk]).stdin(Stdio::null());
-        let output = tokio::task::spawn_blocking(move || shell.output())
-            .await
-            .unwrap()
-            .unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert!(
-            output.status.success(),
-            "{time}: {said}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        check(&said);
+    let readme = root().join("README.md");
+    let walk = walk::read(&readme, "http://127.0.0.1:8000", app.process.url());
+    for _ in 0..2 {
+        check(&walk::paste(&walk).await);
     }
 }
 

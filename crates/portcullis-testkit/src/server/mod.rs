@@ -1,6 +1,7 @@
 //! A running Portcullis on a database of its own.
 
 mod database;
+mod example;
 mod local;
 mod process;
 
@@ -8,6 +9,7 @@ use std::path::Path;
 
 pub use self::{
     database::Database,
+    example::Example,
     local::{Local, configuration},
     process::{CommandOutput, Process},
 };

@@ -110,6 +110,11 @@ impl Process {
             // A file is brought up to date without being asked.
             .args(database.url().map(|_| "--migrate"))
             .args(&setup.flags);
+        Self::of(command).await
+    }
+
+    /// Starts a program, and waits until it has said where it listens.
+    pub(super) async fn of(mut command: Command) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -118,9 +123,14 @@ impl Process {
 
         let log = Arc::new(Mutex::new(String::new()));
         let (found, listening) = oneshot::channel();
+        let found = Arc::new(Mutex::new(Some(found)));
         let readers = vec![
-            watch(child.stderr.take().expect("piped"), log.clone(), Some(found)),
-            watch(child.stdout.take().expect("piped"), log.clone(), None),
+            watch(
+                child.stderr.take().expect("piped"),
+                log.clone(),
+                Arc::clone(&found),
+            ),
+            watch(child.stdout.take().expect("piped"), log.clone(), found),
         ];
         let Ok(Ok(url)) = tokio::time::timeout(PATIENCE, listening).await else {
             let _ = child.kill();
@@ -234,16 +244,15 @@ fn eprint_log(log: &str) {
 fn watch(
     stream: impl std::io::Read + Send + 'static,
     log: Arc<Mutex<String>>,
-    mut found: Option<oneshot::Sender<String>>,
+    found: Arc<Mutex<Option<oneshot::Sender<String>>>>,
 ) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut stream = BufReader::new(stream);
         let mut line = Vec::new();
         while stream.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
             let text = String::from_utf8_lossy(&line).into_owned();
-            if found.is_some()
-                && let Some(url) = listening(&text)
-                && let Some(found) = found.take()
+            if let Some(url) = listening(&text)
+                && let Some(found) = found.lock().unwrap().take()
             {
                 // Nobody waits any more when the start took too long.
                 let _ = found.send(url);
@@ -254,7 +263,11 @@ fn watch(
     })
 }
 
+/// The server says it in its log, examples in plain words.
 fn listening(line: &str) -> Option<String> {
+    if let Some(url) = line.strip_prefix("Listening on ") {
+        return Some(url.trim().to_owned());
+    }
     let line: Value = serde_json::from_str(line).ok()?;
     let fields = line.get("fields").unwrap_or(&line);
     (fields["message"] == "listening").then(|| fields["url"].as_str().map(str::to_owned))?
@@ -272,5 +285,7 @@ mod tests {
         assert_eq!(listening(flat).as_deref(), Some("http://127.0.0.1:1"));
         assert_eq!(listening(r#"{"message":"ready","url":"x"}"#), None);
         assert_eq!(listening("listening"), None);
+        let plain = "Listening on http://127.0.0.1:1\n";
+        assert_eq!(listening(plain).as_deref(), Some("http://127.0.0.1:1"));
     }
 }
