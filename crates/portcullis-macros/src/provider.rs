@@ -72,9 +72,7 @@ impl Provider {
             docs
         };
         let is_one = quote_spanned! {user.span()=>
-            impl ::portcullis::provider::HasOneAuthProvider for #user {
-                type Provider = #name;
-            }
+            impl ::portcullis::provider::HasOneAuthProvider for #user {}
         };
         quote! {
             #(#docs)*

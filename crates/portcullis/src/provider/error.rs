@@ -1,8 +1,8 @@
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, error::Error, time::Duration};
 
 use http::StatusCode;
 
-use crate::problem::{Challenge, Problem};
+use crate::problem::{Chain, Challenge, DEFAULT_REALM, Problem};
 
 /// Why nobody is known to call. Each variant is another answer, and none stands in for another.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +61,24 @@ impl AuthError {
         }
     }
 
+    /// A backend failed: the cause goes to the log with all that led to it, and nothing of it to the client.
+    ///
+    /// ```
+    /// use portcullis::provider::AuthError;
+    ///
+    /// # struct User;
+    /// # async fn query(_: &sqlx::SqlitePool, _: &str) -> Result<Option<User>, sqlx::Error> { Ok(None) }
+    /// async fn find(pool: &sqlx::SqlitePool, name: &str) -> Result<User, AuthError> {
+    ///     let found = query(pool, name).await.map_err(|error| AuthError::failed(&error))?;
+    ///     found.ok_or_else(|| AuthError::invalid("there is no such user any more"))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn failed(cause: &dyn Error) -> Self {
+        tracing::error!(error = %Chain(cause), "nobody can tell who is calling");
+        Self::unavailable()
+    }
+
     /// The answer. `challenge` is that of the route, without an error.
     pub fn to_problem(&self, challenge: Challenge) -> Problem {
         match self {
@@ -70,5 +88,12 @@ impl AuthError {
             Self::Denied { reason } => Problem::new(StatusCode::FORBIDDEN).detail(reason.clone()),
             Self::Unavailable { retry_after } => Problem::unavailable(*retry_after),
         }
+    }
+}
+
+/// For handlers that look at credentials themselves: the answer of a route that asks for no scopes.
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        error.to_problem(Challenge::new(DEFAULT_REALM))
     }
 }

@@ -134,12 +134,10 @@ impl<S: Sync, P: AuthProvider> Identifies<S> for P {
     }
 }
 
-/// The one provider of a user type, which `#[portcullis::auth_provider]` writes down: a second one does not compile.
+/// That a user type has its provider, which `#[portcullis::auth_provider]` writes down: a second one does not compile. It
+/// does not name the provider, which may be less public than the user.
 #[doc(hidden)]
-pub trait HasOneAuthProvider: Caller {
-    /// It.
-    type Provider;
-}
+pub trait HasOneAuthProvider: Caller {}
 
 /// A provider without its type, as the gate keeps it.
 pub(crate) trait AnyProvider<S, U>: Send + Sync {

@@ -47,10 +47,7 @@ use portcullis_store::RevokedTokens;
 
 pub use portcullis_store::PoolRef;
 
-use crate::{
-    problem::{Challenge, DEFAULT_REALM, Problem},
-    provider::AuthError,
-};
+use crate::{problem::Problem, provider::AuthError};
 
 /// For how long after its `exp` a token may still be taken somewhere: with the most leeway that there is, on a node whose
 /// clock is a minute late.
@@ -176,7 +173,7 @@ impl From<RevocationError> for AuthError {
 /// 401 or 503.
 impl From<RevocationError> for Problem {
     fn from(error: RevocationError) -> Self {
-        AuthError::from(error).to_problem(Challenge::new(DEFAULT_REALM))
+        AuthError::from(error).into()
     }
 }
 

@@ -14,10 +14,7 @@ use utoipa::{
 };
 
 use super::Issued;
-use crate::{
-    problem::{Challenge, DEFAULT_REALM, Problem},
-    provider::AuthError,
-};
+use crate::{problem::Problem, provider::AuthError};
 
 /// 401 `invalid_token` (RFC 6750, section 3.1).
 impl From<TokenError> for AuthError {
@@ -29,7 +26,7 @@ impl From<TokenError> for AuthError {
 /// 401 `invalid_token` (RFC 6750, section 3.1), for tokens that come otherwise than by a provider.
 impl From<TokenError> for Problem {
     fn from(error: TokenError) -> Self {
-        AuthError::from(error).to_problem(Challenge::new(DEFAULT_REALM))
+        AuthError::from(error).into()
     }
 }
 

@@ -14,8 +14,9 @@ use tower::ServiceExt as _;
 
 use crate::call;
 
+/// More public than its provider.
 #[derive(Clone, Caller)]
-struct User {
+pub(crate) struct User {
     id: String,
 }
 
