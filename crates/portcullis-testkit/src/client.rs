@@ -68,6 +68,15 @@ impl Client {
         }
     }
 
+    /// The same token, shown to a server at `base`.
+    #[must_use]
+    pub fn at(&self, base: &str) -> Self {
+        Self {
+            base: base.trim_end_matches('/').into(),
+            ..self.clone()
+        }
+    }
+
     /// The same connection, without a token.
     #[must_use]
     pub fn anonymous(&self) -> Self {
