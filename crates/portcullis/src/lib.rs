@@ -24,8 +24,6 @@ pub mod rate_limit;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod revocation;
 pub mod routing;
-#[cfg(feature = "schedule")]
-pub mod schedule;
 pub mod secret;
 #[cfg(feature = "test-util")]
 pub mod testing;
@@ -49,10 +47,12 @@ pub use self::{
     secret::secret,
 };
 
-#[cfg(feature = "schedule")]
-pub use self::schedule::schedule;
-
 /// What the book shows of this crate compiles and runs.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/src/coming-from.md")]
 struct TheBook;
+
+/// So does the chapter of this crate.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../../../docs/src/library.md")]
+struct TheChapter;

@@ -75,13 +75,16 @@ impl Csrf {
         let is_safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
         let upgrades = is_websocket(parts);
         if inner.off || (is_safe && !upgrades) || has_bearer(parts) || inner.is_exempt(parts) {
-            Demand::Nothing
-        } else if upgrades {
-            Demand::Origin
-        } else if let Ok(None) = inner.session.id(&parts.headers) {
-            inner.demand_before_login(&parts.headers)
-        } else {
-            Demand::OriginAndToken
+            return Demand::Nothing;
+        }
+        let without_session = matches!(inner.session.id(&parts.headers), Ok(None));
+        match (upgrades, without_session) {
+            // Any page can offer any subprotocol, so it excuses nobody for whom a cookie came too: not every provider
+            // looks at it first, or at all.
+            (true, true) if offers_bearer(parts) => Demand::Nothing,
+            (true, _) => Demand::Origin,
+            (false, true) => inner.demand_before_login(&parts.headers),
+            (false, false) => Demand::OriginAndToken,
         }
     }
 
@@ -191,7 +194,7 @@ fn has_bearer(parts: &Parts) -> bool {
             .get(..7)
             .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
     };
-    (values.peek().is_some() && values.all(|value| is_bearer(value.as_bytes()))) || offers_bearer(parts)
+    values.peek().is_some() && values.all(|value| is_bearer(value.as_bytes()))
 }
 
 /// The field with the token, if it came once.

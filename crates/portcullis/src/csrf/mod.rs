@@ -4,8 +4,9 @@
 //! | request | must |
 //! |---|---|
 //! | GET, HEAD, OPTIONS | nothing: they must change nothing |
-//! | with `Authorization: Bearer`, or a token as WebSocket subprotocol | nothing: no browser sends that by itself |
-//! | for a WebSocket, by cookie | come from a page of this origin |
+//! | with `Authorization: Bearer` | nothing: no browser sends that by itself |
+//! | for a WebSocket, with a session cookie | come from a page of this origin |
+//! | for a WebSocket, with nothing but a token as subprotocol | nothing |
 //! | of a route that [`Csrf::exempt`] names | nothing |
 //! | any other, with a session | come from a page of this origin, and bring the session's token |
 //! | any other, without one | see [`BeforeLogin`] |

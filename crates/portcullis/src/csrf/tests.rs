@@ -310,7 +310,8 @@ async fn a_websocket_by_cookie_begins_on_a_page_of_ours() {
         (None, None, 200),
         (Some("https://evil.example"), None, 403),
         (Some("https://evil.example"), Some("chat"), 403),
-        (Some("https://evil.example"), Some("bearer, token"), 200),
+        (Some("https://evil.example"), Some("bearer, token"), 403),
+        (Some("https://notes.example.com"), Some("bearer, token"), 200),
     ] {
         assert_eq!(
             status(upgrade(origin, protocol)).await,
@@ -318,6 +319,9 @@ async fn a_websocket_by_cookie_begins_on_a_page_of_ours() {
             "{origin:?} {protocol:?}"
         );
     }
+    let mut without_cookie = upgrade(Some("https://evil.example"), Some("bearer, token"));
+    without_cookie.headers_mut().unwrap().remove("cookie");
+    assert_eq!(status(without_cookie).await, 200, "all that it can do, it does by its token");
 }
 
 #[tokio::test]
