@@ -5,7 +5,7 @@ mod example;
 mod local;
 mod process;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use self::{
     database::Database,
@@ -80,14 +80,30 @@ impl Setup {
         self
     }
 
-    /// Starts `binary`.
+    /// Starts the server `binary`.
     pub async fn start(self, binary: &Path) -> App {
+        self.start_program(binary, binary).await
+    }
+
+    /// Starts an application that embeds Portcullis. Commands are those of the server `binary`, on the same data.
+    pub async fn start_application(self, application: &Path, binary: &Path) -> App {
+        self.start_program(application, binary).await
+    }
+
+    async fn start_program(self, program: &Path, binary: &Path) -> App {
         let database = Database::create(self.engine).await;
-        let process = Process::start(binary, &self, &database).await;
+        let arguments = if program == binary {
+            process::serve(&self, &database)
+        } else {
+            Vec::new()
+        };
+        let process = Process::start(program, &arguments, &self, &database).await;
         App {
             setup: self,
             database,
             process,
+            program: program.to_owned(),
+            arguments,
             binary: binary.to_owned(),
         }
     }
@@ -100,7 +116,11 @@ pub struct App {
     pub process: Process,
     /// Its database.
     pub database: Database,
-    binary: std::path::PathBuf,
+    /// What is under test, and how it is started.
+    program: PathBuf,
+    arguments: Vec<String>,
+    /// The server, for its commands.
+    binary: PathBuf,
 }
 
 impl App {
@@ -139,6 +159,6 @@ impl App {
     /// Starts again after [`Process::kill`] or [`Process::terminate`], on the same data.
     pub async fn restart(&mut self) {
         self.process.kill();
-        self.process = Process::start(&self.binary, &self.setup, &self.database).await;
+        self.process = Process::start(&self.program, &self.arguments, &self.setup, &self.database).await;
     }
 }

@@ -101,15 +101,26 @@ pub(super) async fn command(
     }
 }
 
+/// The arguments of a server on a free port.
+pub(super) fn serve(setup: &Setup, database: &Database) -> Vec<String> {
+    let mut arguments: Vec<String> = ["serve", "--listen", "127.0.0.1:0"].map(str::to_owned).to_vec();
+    // A file is brought up to date without being asked.
+    if database.url().is_some() {
+        arguments.push("--migrate".to_owned());
+    }
+    arguments.extend_from_slice(&setup.flags);
+    arguments
+}
+
 impl Process {
-    pub(super) async fn start(binary: &Path, setup: &Setup, database: &Database) -> Self {
-        let mut command = prepare(binary, setup, database);
-        command
-            .arg("serve")
-            .args(["--listen", "127.0.0.1:0"])
-            // A file is brought up to date without being asked.
-            .args(database.url().map(|_| "--migrate"))
-            .args(&setup.flags);
+    pub(super) async fn start(
+        program: &Path,
+        arguments: &[String],
+        setup: &Setup,
+        database: &Database,
+    ) -> Self {
+        let mut command = prepare(program, setup, database);
+        command.args(arguments);
         Self::of(command).await
     }
 

@@ -38,6 +38,11 @@ impl Builder {
             // not put other keys in the place of those in use.
             self.config.algorithm = active_algorithm(&database).await?.or(self.config.algorithm);
         }
+        if self.warns_of_limits {
+            tracing::warn!(
+                "rate limits are off: nothing slows down password guessing; use this for load tests only"
+            );
+        }
         let ports = Ports {
             store: Arc::new(database.clone()),
             clock: Arc::clone(&self.clock),
@@ -61,9 +66,7 @@ impl Builder {
 
     /// All that is wrong with the options, at once.
     fn check(&mut self) -> Result<crate::layers::EdgeConfig, BuildError> {
-        if !self.own_audience {
-            self.config.audience.clone_from(&self.config.issuer);
-        }
+        self.config.audience = self.audience.take().unwrap_or_else(|| self.config.issuer.clone());
         let mut wrong = std::mem::take(&mut self.wrong);
         // Whoever only opens what is there issues no tokens.
         if !self.existing {

@@ -26,12 +26,15 @@ pub struct Builder {
     pub(super) database_timeout: Duration,
     pub(super) migrate: bool,
     pub(super) config: AuthorityConfig,
-    pub(super) own_audience: bool,
+    /// `aud`, where it is not the issuer.
+    pub(super) audience: Option<String>,
     pub(super) http: Http,
     pub(super) roles: DeclaredAll,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) rng: Arc<dyn Rng>,
     pub(super) existing: bool,
+    /// Whether the log is to say that there are no limits.
+    pub(super) warns_of_limits: bool,
     /// What was wrong with options whose form was looked at already.
     pub(super) wrong: Vec<WrongOption>,
 }
@@ -74,7 +77,7 @@ impl Builder {
             database_timeout: Duration::from_secs(5),
             migrate: true,
             config: AuthorityConfig::new(ISSUER),
-            own_audience: false,
+            audience: None,
             http: Http {
                 trusted_proxies: Vec::new(),
                 cors_origins: Vec::new(),
@@ -85,6 +88,7 @@ impl Builder {
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
             existing: false,
+            warns_of_limits: false,
             wrong: Vec::new(),
         }
     }
@@ -100,7 +104,9 @@ impl Builder {
     pub fn configure(mut self, change: impl FnOnce(&mut AuthorityConfig)) -> Self {
         let audience = self.config.audience.clone();
         change(&mut self.config);
-        self.own_audience |= self.config.audience != audience;
+        if self.config.audience != audience {
+            self.audience = Some(self.config.audience.clone());
+        }
         self
     }
 

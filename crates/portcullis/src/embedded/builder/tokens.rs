@@ -16,8 +16,7 @@ impl Builder {
 
     /// `aud` of the tokens; the issuer unless told.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.config.audience = audience.into();
-        self.own_audience = true;
+        self.audience = Some(audience.into());
         self
     }
 

@@ -77,6 +77,7 @@ impl Builder {
     /// nothing else stops password guessing.
     pub fn limits_enabled(mut self, enabled: bool) -> Self {
         self.config.limits.enabled = enabled;
+        self.warns_of_limits = !enabled;
         self
     }
 

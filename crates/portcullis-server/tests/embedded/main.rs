@@ -1,0 +1,80 @@
+//! The black-box suite once more, against an application that embeds Portcullis (`application.rs`): the same tests, on both
+//! databases, on pools that belong to the application.
+//!
+//! The data folder of an application has the form of the server's, so the commands with which some tests prepare or look at
+//! data work on it. Left out are:
+//!
+//! - `command_line`: it is about the commands;
+//! - `clock`, `timing`: they run against an application in the test's process already, whichever subject is named;
+//! - `clients`: what other people's tools read (the document, the JWKS, tokens, the docs page) is the same to the byte,
+//!   which `application` shows by comparing the documents; one of them starts the server with `--dev`;
+//! - `flood`, `crash`: they take minutes, and what they show is the hashing pool's and the store's, which the suite of the
+//!   store runs on borrowed pools too.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a test fails; clippy knows test functions only by their attribute"
+)]
+
+use std::path::Path;
+
+use portcullis_testkit::server::{App, Setup};
+
+#[macro_use]
+#[path = "../blackbox/both.rs"]
+mod both;
+
+#[path = "../blackbox/access.rs"]
+mod access;
+#[path = "../blackbox/admin_roles.rs"]
+mod admin_roles;
+#[path = "../blackbox/admin_users.rs"]
+mod admin_users;
+#[path = "../blackbox/audit.rs"]
+mod audit;
+#[path = "../blackbox/canary.rs"]
+mod canary;
+#[path = "../blackbox/failures.rs"]
+mod failures;
+#[path = "../blackbox/hostile.rs"]
+mod hostile;
+#[path = "../blackbox/jwks.rs"]
+mod jwks;
+#[path = "../blackbox/limits.rs"]
+mod limits;
+#[path = "../blackbox/login.rs"]
+mod login;
+#[path = "../blackbox/logout.rs"]
+mod logout;
+#[path = "../blackbox/manners.rs"]
+mod manners;
+#[path = "../blackbox/me.rs"]
+mod me;
+#[path = "../blackbox/openapi.rs"]
+mod openapi;
+mod own;
+#[path = "../blackbox/password.rs"]
+mod password;
+#[path = "../blackbox/refresh.rs"]
+mod refresh;
+#[path = "../blackbox/register.rs"]
+mod register;
+#[path = "../blackbox/revocation.rs"]
+mod revocation;
+#[path = "../blackbox/sessions.rs"]
+mod sessions;
+
+/// Starts the application under test.
+async fn start(setup: Setup) -> App {
+    let server = Path::new(env!("CARGO_BIN_EXE_portcullis"));
+    // Cargo tells tests where binaries are, not examples, which it puts beside them.
+    let application = server.with_file_name("examples").join("application");
+    assert!(
+        application.exists(),
+        "there is no {}: build it by `cargo build -p portcullis-server --examples`",
+        application.display()
+    );
+    setup.start_application(&application, server).await
+}
