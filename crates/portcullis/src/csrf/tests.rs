@@ -321,7 +321,11 @@ async fn a_websocket_by_cookie_begins_on_a_page_of_ours() {
     }
     let mut without_cookie = upgrade(Some("https://evil.example"), Some("bearer, token"));
     without_cookie.headers_mut().unwrap().remove("cookie");
-    assert_eq!(status(without_cookie).await, 200, "all that it can do, it does by its token");
+    assert_eq!(
+        status(without_cookie).await,
+        200,
+        "all that it can do, it does by its token"
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,99 @@
+//! A WebSocket that is guarded before it opens, and closes with its login.
+
+use std::{error::Error, net::SocketAddr};
+
+use axum::{
+    extract::{
+        FromRef, State,
+        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code},
+    },
+    http::{HeaderName, header},
+    response::{Html, IntoResponse, Response},
+};
+use portcullis::{CurrentUser, Gate, Portcullis, Public, access::LocalUser, routing::get};
+use tokio::{net::TcpListener, sync::broadcast};
+
+/// What is said, for everybody who listens.
+#[derive(Clone)]
+struct Room(broadcast::Sender<String>);
+
+#[derive(Clone, FromRef)]
+struct App {
+    room: Room,
+}
+
+/// The edge lets a page load nothing unless the page says what.
+const POLICY: [(HeaderName, &str); 1] = [(header::CONTENT_SECURITY_POLICY, "default-src 'self'")];
+
+async fn page(_: Public) -> impl IntoResponse {
+    (POLICY, Html(include_str!("page.html")))
+}
+
+async fn script(_: Public) -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "text/javascript")],
+        include_str!("page.js"),
+    )
+}
+
+/// By now it is known who calls: whoever has no good token got a 401 in the place of a socket.
+async fn chat(user: CurrentUser, State(room): State<Room>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(move |socket| talk(socket, user.0, room))
+}
+
+async fn talk(mut socket: WebSocket, user: LocalUser, Room(room): Room) {
+    let mut heard = room.subscribe();
+    let ended = user.ended();
+    tokio::pin!(ended);
+    loop {
+        let sent = tokio::select! {
+            reason = &mut ended => {
+                let close = CloseFrame { code: close_code::POLICY, reason: format!("{reason:?}").into() };
+                let _ = socket.send(Message::Close(Some(close))).await;
+                return;
+            }
+            said = socket.recv() => match said {
+                Some(Ok(Message::Text(text))) => {
+                    // Nobody listens only when nobody is there, and we are.
+                    let _ = room.send(format!("{}: {text}", user.user));
+                    continue;
+                }
+                Some(Ok(_)) => continue,
+                None | Some(Err(_)) => return,
+            },
+            said = heard.recv() => match said {
+                Ok(said) => socket.send(Message::text(said)).await,
+                Err(broadcast::error::RecvError::Lagged(_)) => continue,
+                Err(broadcast::error::RecvError::Closed) => return,
+            },
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let auth = Portcullis::builder().sqlite("chat.db").build().await?;
+    let router = Gate::new(auth.clone())
+        .merge(auth.routes())
+        .route("/", get(page))
+        .route("/page.js", get(script))
+        .route("/chat", get(chat))
+        .with_state(App {
+            room: Room(broadcast::channel(100).0),
+        })
+        .into_router()?
+        .layer(auth.edge());
+
+    let address = std::env::args().nth(1);
+    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:3000")).await?;
+    println!("Listening on http://{}", listener.local_addr()?);
+    axum::serve(
+        listener,
+        router.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .await?;
+    Ok(())
+}

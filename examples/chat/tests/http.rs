@@ -1,0 +1,80 @@
+//! The running example.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use portcullis_testkit::{people::Member, server::Example};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream,
+    tungstenite::{self, Message, client::IntoClientRequest as _, protocol::frame::coding::CloseCode},
+};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+async fn connect(example: &Example, header: &'static str, value: &str) -> Result<Socket, u16> {
+    let url = format!("{}/chat", example.process.url().replace("http", "ws"));
+    let mut request = url.into_client_request().unwrap();
+    request.headers_mut().insert(header, value.parse().unwrap());
+    match tokio_tungstenite::connect_async(request).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+async fn hear(socket: &mut Socket) -> Message {
+    socket.next().await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn who_is_logged_in_hears_who_is_logged_in() {
+    let example = Example::start(env!("CARGO_BIN_EXE_chat")).await;
+    let nobody = example.client();
+    let (ada, bob) = (
+        Member::register(&nobody, "ada").await,
+        Member::register(&nobody, "bob").await,
+    );
+    let by_header = format!("Bearer {}", ada.tokens.access_token);
+    let by_protocol = format!("bearer, {}", bob.tokens.access_token);
+    let mut hers = connect(&example, "authorization", &by_header).await.unwrap();
+    let mut his = connect(&example, "sec-websocket-protocol", &by_protocol)
+        .await
+        .unwrap();
+    hers.send(Message::text("Good morning")).await.unwrap();
+    let said = Message::text(format!("{}: Good morning", ada.id));
+    assert_eq!(hear(&mut his).await, said);
+    assert_eq!(hear(&mut hers).await, said);
+}
+
+#[tokio::test]
+async fn nobody_gets_a_socket_without_a_token() {
+    let example = Example::start(env!("CARGO_BIN_EXE_chat")).await;
+    for (header, value) in [
+        ("x-nothing", ""),
+        ("authorization", "Bearer junk"),
+        ("sec-websocket-protocol", "bearer, junk"),
+    ] {
+        assert_eq!(
+            connect(&example, header, value).await.err(),
+            Some(401),
+            "{header}: {value}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_logout_closes_the_socket() {
+    let example = Example::start(env!("CARGO_BIN_EXE_chat")).await;
+    let ada = Member::register(&example.client(), "ada").await;
+    let header = format!("Bearer {}", ada.tokens.access_token);
+    let mut socket = connect(&example, "authorization", &header).await.unwrap();
+    ada.client.post("/auth/logout").await.expect(200);
+    let Message::Close(Some(close)) = hear(&mut socket).await else {
+        panic!("it is still open");
+    };
+    assert_eq!(
+        (close.code, close.reason.as_str()),
+        (CloseCode::Policy, "Revoked")
+    );
+    assert_eq!(connect(&example, "authorization", &header).await.err(), Some(401));
+}
