@@ -24,6 +24,8 @@ pub mod rate_limit;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod revocation;
 pub mod routing;
+#[cfg(feature = "schedule")]
+pub mod schedule;
 pub mod secret;
 #[cfg(feature = "test-util")]
 pub mod testing;
@@ -46,6 +48,9 @@ pub use self::{
     problem::Problem,
     secret::secret,
 };
+
+#[cfg(feature = "schedule")]
+pub use self::schedule::schedule;
 
 /// What the book shows of this crate compiles and runs.
 #[cfg(doctest)]
