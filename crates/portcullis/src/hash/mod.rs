@@ -103,6 +103,14 @@ pub async fn verify(password: impl AsPassword, stored: impl AsHash) -> Result<Ve
     shared()?.verify(password, stored).await
 }
 
+/// Does the work of a check for someone who is not known. [`Hasher::verify_unknown`] of the process's own.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_unknown(password: impl AsPassword, identifier: &str) -> Result<Verdict, HashError> {
+    shared()?.verify_unknown(password, identifier).await
+}
+
 /// Whether a stored hash should be replaced when its owner logs in: it is weaker than what is made now, or of another
 /// family. [`Verdict::rehash`] says it, too.
 ///

@@ -32,9 +32,10 @@
 //! the database cannot tell.
 //!
 //! The table is called `portcullis_revoked_tokens` and is made when it is first asked, so the user of the database must be
-//! allowed to. A row counts until its token can be taken nowhere any more, whether it was purged or not: two minutes after its `exp`, so that
-//! neither [`Profile::leeway`](crate::token::Profile::leeway) nor a late clock brings it back. Each check is one query by primary key; tokens of the whole server
-//! ([`core::authority`](crate::core::authority)) are checked without one.
+//! allowed to. A row counts until its token can be taken nowhere any more, whether it was purged or not: two minutes after
+//! its `exp`, so that neither [`Profile::leeway`](crate::token::Profile::leeway) nor a late clock brings it back. On SQLite it
+//! survives a power failure if the pool has `synchronous=FULL`. Each check is one query by primary key; tokens of the whole
+//! server ([`core::authority`](crate::core::authority)) are checked without one.
 
 use std::{sync::Arc, time::Duration};
 
