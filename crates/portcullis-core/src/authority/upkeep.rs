@@ -71,9 +71,6 @@ impl Authority {
                 .await?
         {
             self.purge().await?;
-            self.store
-                .set_meta("purged_at", &now.millis().to_string())
-                .await?;
         }
         Ok(())
     }
@@ -84,12 +81,16 @@ impl Authority {
         Ok(())
     }
 
-    /// Deletes what nothing can need any more.
+    /// Deletes what nothing can need any more. [`Authority::run`] does it once it was not done for a day, so whoever calls
+    /// this at a set time has chosen the time.
     pub async fn purge(&self) -> Result<Purged, TryLater> {
         let now = self.clock.now();
         let purged = self
             .store
             .purge(now, self.config.audit_retention.map(|keep| now - keep))
+            .await?;
+        self.store
+            .set_meta("purged_at", &now.millis().to_string())
             .await?;
         let context = self.context(&Caller::system());
         let keys = Arc::clone(&self.keys);

@@ -7,3 +7,4 @@ mod dropped;
 mod ended;
 mod fixture;
 mod races;
+mod upkeep;
