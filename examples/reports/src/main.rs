@@ -106,8 +106,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .into_router()?
         .layer(Edge::default());
 
-    let address = std::env::args().nth(1);
-    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:3000")).await?;
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(address).await?;
     println!("Listening on http://{}", listener.local_addr()?);
     axum::serve(
         listener,
