@@ -6,9 +6,7 @@ use portcullis_core::{
     store::{Store as _, StoreError},
     token::Algorithm,
 };
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-use portcullis_store::PoolShare;
-use portcullis_store::{Database, DatabaseOptions};
+use portcullis_store::{Database, DatabaseOptions, PoolShare};
 use secrecy::SecretString;
 
 use super::{
@@ -16,7 +14,7 @@ use super::{
     builder::{Builder, Key, Place},
     work::Work,
 };
-use crate::layers::Edge;
+use crate::layers::{Edge, EdgeConfig};
 
 impl Builder {
     /// Opens the database, making what is missing: tables, roles, master key, signing keys. Then begins the work that goes
@@ -27,16 +25,26 @@ impl Builder {
     pub async fn build(mut self) -> Result<Portcullis, BuildError> {
         let edge = self.check()?;
         let folder = self.folder()?;
+        let key = self.key_source(folder.as_ref())?;
         let database = self.open_database(folder.as_ref()).await?;
+        let opened = self.on(&database, key, edge).await;
+        if opened.is_err() {
+            database.close().await;
+        }
+        opened
+    }
+
+    /// What is built on an open database.
+    async fn on(mut self, database: &Database, key: Key, edge: EdgeConfig) -> Result<Portcullis, BuildError> {
         let pending = database.pending_migrations().await?;
         if !pending.is_empty() {
             return Err(BuildError::NotMigrated(pending));
         }
-        let key = self.master_key_of(&database, folder.as_ref()).await?;
+        let key = self.master_key_of(database, key).await?;
         if self.existing && self.config.secret.is_none() {
             // Which one it is to be, the configuration of the application says: a command that was run without it must
             // not put other keys in the place of those in use.
-            self.config.algorithm = active_algorithm(&database).await?.or(self.config.algorithm);
+            self.config.algorithm = active_algorithm(database).await?.or(self.config.algorithm);
         }
         if self.warns_of_limits {
             tracing::warn!(
@@ -61,11 +69,11 @@ impl Builder {
         }
         let proxies = edge.trusted_proxies.clone();
         let edge = Edge::new(edge, self.clock, &*self.rng);
-        Ok(Portcullis::new(authority, database, edge, proxies, work))
+        Ok(Portcullis::new(authority, database.clone(), edge, proxies, work))
     }
 
     /// All that is wrong with the options, at once.
-    fn check(&mut self) -> Result<crate::layers::EdgeConfig, BuildError> {
+    fn check(&mut self) -> Result<EdgeConfig, BuildError> {
         self.config.audience = self.audience.take().unwrap_or_else(|| self.config.issuer.clone());
         let mut wrong = std::mem::take(&mut self.wrong);
         // Whoever only opens what is there issues no tokens.
@@ -114,7 +122,6 @@ impl Builder {
         Ok(Database::open(&options).await?)
     }
 
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     fn share(&self) -> PoolShare {
         PoolShare {
             max_connections: self.max_connections,
@@ -123,16 +130,27 @@ impl Builder {
         }
     }
 
-    async fn master_key_of(
-        &mut self,
-        database: &Database,
-        folder: Option<&DataDir>,
-    ) -> Result<MasterKey, BuildError> {
-        let file = match (self.key.take(), folder) {
-            (Some(Key::Given(key)), _) => return Ok(key),
-            (Some(Key::File(file)), _) => file,
-            (None, Some(folder)) => folder.key_file(),
-            (None, None) => self.key_file_beside().ok_or(BuildError::NoMasterKey)?,
+    /// Where the master key is, or is to be.
+    fn key_source(&mut self, folder: Option<&DataDir>) -> Result<Key, BuildError> {
+        if let Some(key) = self.key.take() {
+            return Ok(key);
+        }
+        match &self.place {
+            None if folder.is_none() => return Err(BuildError::NoDatabase),
+            Some(Place::Url(url)) => of_url(url).check()?,
+            _ => {}
+        }
+        folder
+            .map(DataDir::key_file)
+            .or_else(|| self.key_file_beside())
+            .map(Key::File)
+            .ok_or(BuildError::NoMasterKey)
+    }
+
+    async fn master_key_of(&self, database: &Database, key: Key) -> Result<MasterKey, BuildError> {
+        let file = match key {
+            Key::Given(key) => return Ok(key),
+            Key::File(file) => file,
         };
         if let Some(key) = file.read()? {
             return Ok(key);
