@@ -9,6 +9,7 @@
     reason = "a program for whoever measures: it prints, and what fails ends it"
 )]
 
+mod copy;
 mod flood;
 mod probe;
 mod server;
@@ -36,6 +37,12 @@ enum Benchmark {
         #[arg(long, default_value_t = 10)]
         seconds: u64,
     },
+    /// `portcullis copy` from SQLite to PostgreSQL and back: rows a second, and that all digests are the same.
+    Copy {
+        /// Users, each with a role, a session and three audit events.
+        #[arg(long, default_value_t = 100_000)]
+        users: u32,
+    },
 }
 
 fn main() {
@@ -48,5 +55,6 @@ fn main() {
         Benchmark::Flood { logins, seconds } => {
             runtime.block_on(flood::run(logins, Duration::from_secs(seconds)));
         }
+        Benchmark::Copy { users } => runtime.block_on(copy::run(users)),
     }
 }

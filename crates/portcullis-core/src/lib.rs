@@ -5,6 +5,7 @@
 //! or the network by itself.
 
 pub mod access;
+pub mod archive;
 pub mod audit;
 pub mod authority;
 pub mod clock;

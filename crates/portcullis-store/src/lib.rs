@@ -27,6 +27,7 @@ mod session;
 mod sql;
 mod sqlite;
 mod store;
+pub mod transfer;
 mod upkeep;
 mod user;
 

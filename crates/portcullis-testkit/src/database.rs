@@ -178,6 +178,24 @@ impl TestDatabase {
         }
     }
 
+    /// The one number that a query gives.
+    ///
+    /// # Panics
+    /// When it gives none.
+    pub async fn number(&self, sql: &'static str) -> i64 {
+        let number = match self.engine {
+            Engine::Sqlite => {
+                let mut connection = self.sqlite_connection().await;
+                sqlx::query_scalar(sql).fetch_one(&mut connection).await
+            }
+            Engine::Postgres => {
+                let mut connection = self.postgres_connection().await;
+                sqlx::query_scalar(sql).fetch_one(&mut connection).await
+            }
+        };
+        number.expect("a number")
+    }
+
     /// A connection of its own to the SQLite file.
     ///
     /// # Panics

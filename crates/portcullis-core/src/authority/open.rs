@@ -22,7 +22,7 @@ use crate::{
     revocation::{Change, ChangeKind, ChangeListener, Follower, Index},
     rng::{self, Rng},
     session::SessionKeys,
-    store::{Store, StoreError},
+    store::{Store, StoreError, UNFINISHED},
     token::{Signer, Verifier, VerifierConfig},
 };
 
@@ -46,6 +46,11 @@ pub enum OpenError {
         "this is not the master key with which the database was made: restore the right one, or start with an empty database"
     )]
     WrongMasterKey,
+    /// The store holds a part of an installation.
+    #[error(
+        "the database is not complete: a `portcullis copy` or `portcullis restore` into it was interrupted; run it again"
+    )]
+    Unfinished,
     /// The signing keys do not open.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -112,6 +117,9 @@ impl Authority {
             rng,
             vault,
         } = ports;
+        if store.meta(UNFINISHED).await?.is_some() {
+            return Err(OpenError::Unfinished);
+        }
         let fingerprint = vault.fingerprint();
         if store.meta_or_insert(FINGERPRINT, &fingerprint).await? != fingerprint {
             return Err(OpenError::WrongMasterKey);

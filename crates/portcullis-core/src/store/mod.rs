@@ -29,6 +29,10 @@ use crate::{
     user::{EmailKey, Standing, User},
 };
 
+/// Under this name [`Store::meta`] has a mark while rows are being moved into the database, and after that was interrupted:
+/// it holds a part of an installation then, and nothing may open on it.
+pub const UNFINISHED: &str = "unfinished";
+
 /// A database, as Portcullis sees it. Implemented by `portcullis-store` over SQLite and PostgreSQL.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {

@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod config;
 mod confirm;
+mod copy;
 mod data;
 mod key;
 mod man;
@@ -26,9 +27,12 @@ use portcullis_core::{
     user::NameError,
 };
 
+use portcullis_store::transfer::TransferError;
+
 use self::{confirm::NotConfirmed, secret::SecretError};
 use crate::{
     config::Problems,
+    data_dir::FolderError,
     installation::InstallationError,
     output::{self, OutputError},
     serve::ServeError,
@@ -64,6 +68,7 @@ enum Command {
     Check(check::Check),
     Config(config::Config),
     Migrate(migrate::Migrate),
+    Copy(copy::Copy),
     Man(man::Man),
 }
 
@@ -74,6 +79,10 @@ pub(crate) enum Failure {
     Config(#[from] Problems),
     #[error(transparent)]
     Installation(#[from] InstallationError),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error("there is no user `{0}`")]
@@ -134,6 +143,7 @@ impl Command {
             Self::Check(command) => command.run(),
             Self::Config(command) => command.run(),
             Self::Migrate(command) => command.run(),
+            Self::Copy(command) => command.run(),
             Self::Man(command) => command.run(),
         }
     }

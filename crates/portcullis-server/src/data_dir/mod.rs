@@ -12,6 +12,8 @@ use portcullis::embedded::{DataDir, DataDirError};
 #[cfg(test)]
 mod tests;
 
+const SERVE_LOCK: &str = "serve.lock";
+
 /// Held while a server runs; the operating system takes it back even from a killed process.
 #[derive(Debug)]
 #[must_use = "the lock is gone when this is dropped"]
@@ -41,9 +43,18 @@ pub(crate) fn existing(path: &Path) -> Result<DataDir, FolderError> {
     DataDir::find(path)?.ok_or_else(|| FolderError::Missing(path.to_owned()))
 }
 
+/// Keeps servers out of the folder in which a database file lies, if it is one in which a server ever ran.
+pub(crate) fn lock_if_served(path: &Path) -> Result<Option<ServeLock>, FolderError> {
+    if path.join(SERVE_LOCK).exists() {
+        lock(&existing(path)?).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
 /// Keeps other servers out of the folder. Commands that only use the database take no lock.
 pub(crate) fn lock(folder: &DataDir) -> Result<ServeLock, FolderError> {
-    let path = folder.path().join("serve.lock");
+    let path = folder.path().join(SERVE_LOCK);
     let failed = |source| FolderError::File {
         path: path.clone(),
         source,

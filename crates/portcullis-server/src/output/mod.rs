@@ -1,10 +1,14 @@
 //! Results on stdout: tables for people, JSON for programs; problems on stderr.
 
+mod progress;
+mod rate;
+
 use std::{
     fmt,
     io::{self, IsTerminal, Write},
 };
 
+pub(crate) use self::{progress::Progress, rate::Rate};
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 

@@ -9,6 +9,7 @@ const COMMANDS: &[&[&str]] = &[
     &["check"],
     &["config"],
     &["migrate"],
+    &["copy"],
     &["man"],
     &["routes"],
     &["openapi"],

@@ -83,6 +83,16 @@ impl Place {
         Ended::of(&output)
     }
 
+    /// Begins a command that is not to end by itself.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Begun {
+        let mut command = self.command(arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Begun(command.spawn().unwrap())
+    }
+
     /// Starts a server on a free port and waits until it listens.
     pub(crate) fn serve(&self, flags: &[&str]) -> Server {
         let mut arguments = vec!["serve"];
@@ -115,6 +125,28 @@ impl Place {
         let listening = server.wait_for("listening");
         listening["url"].as_str().unwrap().clone_into(&mut server.url);
         server
+    }
+}
+
+/// A command that runs; killed when this is dropped.
+pub(crate) struct Begun(Child);
+
+impl Begun {
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

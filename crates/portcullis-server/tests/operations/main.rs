@@ -4,6 +4,7 @@
 
 mod check;
 mod command_line;
+mod copy;
 mod files;
 mod harness;
 mod life;

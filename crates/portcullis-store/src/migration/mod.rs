@@ -79,6 +79,20 @@ pub(crate) async fn pending(connection: &mut Connection<'_>) -> Result<&'static 
     compare(&applied, least, |migration| checksum(migration.text(connection)))
 }
 
+/// Whether the schema has migrations that this version does not know: columns of them would be passed over.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn is_ahead(connection: &mut Connection<'_>) -> Result<bool, sqlx::Error> {
+    let newer = fetch_optional!(
+        connection,
+        (i64,),
+        "SELECT number FROM portcullis_migrations WHERE number > $1",
+        known()
+    )?;
+    Ok(newer.is_some())
+}
+
 /// The newest migration that is known.
 fn known() -> i64 {
     MIGRATIONS.last().map_or(0, |migration| migration.number)

@@ -172,7 +172,7 @@ impl Postgres {
 }
 
 /// For messages: host, port, database.
-fn place(connect: &PgConnectOptions) -> String {
+pub(crate) fn place(connect: &PgConnectOptions) -> String {
     format!(
         "{}:{}/{}",
         connect.get_host(),

@@ -104,6 +104,16 @@ fn make_file(path: &Path, create: bool) -> Result<(), OpenError> {
     }
 }
 
+/// One connection to a file that exists, beside those of an open database.
+pub(crate) async fn connect(path: &Path, timeout: Duration) -> Result<SqliteConnection, OpenError> {
+    let opener = Opener {
+        path: path.to_owned(),
+        timeout,
+        pool: None,
+    };
+    opener.connect().await
+}
+
 /// Opens connections to one file.
 pub(crate) struct Opener {
     path: PathBuf,

@@ -17,5 +17,6 @@ mod roles;
 mod schema;
 mod sessions;
 mod sqlite;
+mod transfer;
 mod upkeep;
 mod users;

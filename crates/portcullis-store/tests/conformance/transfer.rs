@@ -1,0 +1,291 @@
+//! Whole databases moved between the engines.
+
+use std::time::Duration;
+
+use portcullis_core::{
+    rng::SystemRng,
+    session::EndReason,
+    store::{AttemptKey, RefreshOutcome, Store as _, UNFINISHED},
+    user::UserStatus,
+};
+use portcullis_store::{
+    Database, DatabaseOptions,
+    transfer::{Copied, Progress, TransferError, copy},
+};
+use portcullis_testkit::database::{Engine, TestDatabase};
+
+use crate::fixture::World;
+
+const DIRECTIONS: [(Engine, Engine); 4] = [
+    (Engine::Sqlite, Engine::Postgres),
+    (Engine::Postgres, Engine::Sqlite),
+    (Engine::Sqlite, Engine::Sqlite),
+    (Engine::Postgres, Engine::Postgres),
+];
+
+/// An installation with something in each table.
+async fn lived_in(engine: Engine) -> (TestDatabase, World) {
+    let database = TestDatabase::open(engine).await;
+    let world = World::new(database.store());
+    world.put_role("editor", &["write"], &["user"]).await;
+    for number in 0..5 {
+        let roles = if number == 0 {
+            &["admin", "editor"][..]
+        } else {
+            &["user"]
+        };
+        let id = world.user(&format!("Zo\u{eb}{number}@example.com"), roles).await;
+        let session = world.login(id).await;
+        world.carry_on(&world.token(&session)).await;
+        world.login(id).await;
+    }
+    let mut without = world.new_user("none@example.com", &[]);
+    without.password = None;
+    without.status = UserStatus::Disabled;
+    let id = world.create(without).await.unwrap().standing.user.id;
+    let _ = world
+        .store
+        .end_all_sessions(&world.context(), id, EndReason::Admin)
+        .await
+        .unwrap();
+    for bucket in [[1; 16], [255; 16]] {
+        world
+            .store
+            .count_attempt(&AttemptKey(bucket), world.now())
+            .await
+            .unwrap();
+    }
+    world
+        .store
+        .meta_or_insert("master_key", "the fingerprint")
+        .await
+        .unwrap();
+    (database, world)
+}
+
+fn rows(copied: &Copied, table: &str) -> u64 {
+    let found = copied.tables.iter().find(|(name, _)| *name == table);
+    found.expect("the table").1.rows
+}
+
+async fn run(from: &DatabaseOptions, to: &DatabaseOptions) -> Result<Copied, TransferError> {
+    copy(from, to, &SystemRng, &mut |_| {}).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_is_the_same_installation() {
+    for (from, to) in DIRECTIONS {
+        let (source, world) = lived_in(from).await;
+        let target = TestDatabase::empty(to).await;
+        let id = world.user("ada@example.com", &["user"]).await;
+        let session = world.login(id).await;
+        let token = world.token(&session);
+
+        let (mut total, mut moved, mut compared) = (0, 0, 0);
+        let mut comparing = false;
+        let copied = copy(
+            &source.options(),
+            &target.options(),
+            &SystemRng,
+            &mut |step| match step {
+                Progress::Total(rows) => total = rows,
+                Progress::Rows(rows) if comparing => compared += rows,
+                Progress::Rows(rows) => moved += rows,
+                Progress::Comparing(_) => comparing = true,
+                _ => {}
+            },
+        )
+        .await
+        .unwrap();
+        assert_eq!((moved, compared), (total, total));
+        assert_eq!(copied.written, total);
+        assert_eq!(rows(&copied, "portcullis_users"), 7);
+        assert_eq!(rows(&copied, "portcullis_sessions"), 11);
+        assert_eq!(rows(&copied, "portcullis_roles"), 3);
+        for (table, digested) in &copied.tables {
+            assert!(
+                digested.rows > 0 || *table == "portcullis_keys",
+                "{table} is not tested"
+            );
+        }
+
+        // Nobody notices.
+        let there = world.on(Database::open(&target.options()).await.unwrap());
+        assert_eq!(there.store.meta(UNFINISHED).await.unwrap(), None);
+        let (next, standing) = there.carry_on(&token).await;
+        assert_eq!(standing, world.standing(id).await);
+        there.pass(60);
+        assert!(
+            matches!(there.refresh(&token).await, RefreshOutcome::Ended { .. }),
+            "theft is noticed"
+        );
+        assert_eq!(next.user, id);
+        let (before, after) = (
+            world.store.load_feed(world.now()).await.unwrap(),
+            there.store.load_feed(there.now()).await.unwrap(),
+        );
+        // One more: the session that was just ended.
+        assert_eq!(after.changes.len(), before.changes.len() + 1);
+        assert!(before.changes.iter().all(|change| after.changes.contains(change)));
+        there.user("new@example.com", &["editor"]).await;
+        there.store.close().await;
+
+        // And back, into a third one: the digests do not depend on the engine.
+        let again = TestDatabase::empty(from).await;
+        let twice = run(&source.options(), &again.options()).await.unwrap();
+        assert_eq!(twice.tables, copied.tables);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_copy_goes_on() {
+    for (from, to) in DIRECTIONS {
+        let (source, _world) = lived_in(from).await;
+        let target = TestDatabase::open(to).await;
+        // The last table but some cannot be written.
+        match to {
+            Engine::Sqlite => {
+                target
+                    .tamper(
+                        "CREATE TRIGGER full BEFORE INSERT ON portcullis_sessions WHEN NEW.counter = 1
+                         BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;",
+                    )
+                    .await;
+            }
+            Engine::Postgres => {
+                target
+                    .tamper("ALTER TABLE portcullis_sessions ADD CONSTRAINT full_disk CHECK (counter < 1)")
+                    .await;
+            }
+        }
+        let stopped = run(&source.options(), &target.options()).await;
+        assert!(matches!(stopped, Err(TransferError::Target(_))), "{stopped:?}");
+        // A part is not taken for the whole.
+        let part = Database::open(&target.options()).await.unwrap();
+        assert!(part.meta(UNFINISHED).await.unwrap().is_some());
+        part.close().await;
+        let nested = TestDatabase::empty(Engine::Sqlite).await;
+        let refused = run(&target.options(), &nested.options()).await;
+        assert!(
+            matches!(refused, Err(TransferError::SourceUnfinished { .. })),
+            "{refused:?}"
+        );
+        let (other, other_world) = lived_in(from).await;
+        other_world.store.set_meta("master_key", "another").await.unwrap();
+        let refused = run(&other.options(), &target.options()).await;
+        assert!(
+            matches!(refused, Err(TransferError::OtherAct { .. })),
+            "{refused:?}"
+        );
+
+        match to {
+            Engine::Sqlite => target.tamper("DROP TRIGGER full").await,
+            Engine::Postgres => {
+                target
+                    .tamper("ALTER TABLE portcullis_sessions DROP CONSTRAINT full_disk")
+                    .await;
+            }
+        }
+        let copied = run(&source.options(), &target.options()).await.unwrap();
+        let all: u64 = copied.tables.iter().map(|(_, digested)| digested.rows).sum();
+        assert!(copied.written > 0 && copied.written < all - rows(&copied, "portcullis_users"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_changed_between_two_runs_is_noticed() {
+    let (source, world) = lived_in(Engine::Sqlite).await;
+    let target = TestDatabase::open(Engine::Postgres).await;
+    target
+        .tamper("ALTER TABLE portcullis_audit ADD CONSTRAINT full_disk CHECK (kind = '')")
+        .await;
+    run(&source.options(), &target.options()).await.unwrap_err();
+    target
+        .tamper("ALTER TABLE portcullis_audit DROP CONSTRAINT full_disk")
+        .await;
+    let id = world.user("late@example.com", &["user"]).await;
+    world.login(id).await;
+    let error = run(&source.options(), &target.options()).await.unwrap_err();
+    let TransferError::Differ { tables } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        tables,
+        &["portcullis_users", "portcullis_user_roles", "portcullis_sessions"]
+    );
+    assert!(error.to_string().contains("portcullis_users, "), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_an_empty_target_is_taken() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let (source, world) = lived_in(engine).await;
+        let same = run(&source.options(), &source.options()).await;
+        assert!(matches!(same, Err(TransferError::Same)), "{same:?}");
+        let (full, _) = lived_in(engine).await;
+        let refused = run(&source.options(), &full.options()).await;
+        assert!(
+            matches!(refused, Err(TransferError::NotEmpty { .. })),
+            "{refused:?}"
+        );
+        // One role that was edited.
+        let touched = TestDatabase::open(engine).await;
+        let other = World::new(touched.store());
+        other.pass(1);
+        other.put_role("user", &["me", "more"], &[]).await;
+        touched
+            .tamper("DELETE FROM portcullis_audit; DELETE FROM portcullis_changes;")
+            .await;
+        let refused = run(&source.options(), &touched.options()).await;
+        assert!(
+            matches!(
+                refused,
+                Err(TransferError::NotEmpty {
+                    table: "portcullis_roles"
+                })
+            ),
+            "{refused:?}"
+        );
+        // The source is as it was.
+        world.user("new@example.com", &["user"]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schemas_of_another_version_are_refused() {
+    let later = "INSERT INTO portcullis_migrations (number, name, checksum) VALUES (99, '0099_later', 'x')";
+    let (source, _world) = lived_in(Engine::Sqlite).await;
+    let target = TestDatabase::open(Engine::Postgres).await;
+    target.tamper(later).await;
+    let refused = run(&source.options(), &target.options()).await;
+    assert!(
+        matches!(refused, Err(TransferError::Newer { side: "target" })),
+        "{refused:?}"
+    );
+    source.tamper(later).await;
+    let refused = run(&source.options(), &target.options()).await;
+    assert!(
+        matches!(refused, Err(TransferError::Newer { side: "source" })),
+        "{refused:?}"
+    );
+    let empty = TestDatabase::empty(Engine::Postgres).await;
+    let refused = run(&empty.options(), &target.options()).await;
+    assert!(
+        matches!(refused, Err(TransferError::Older { side: "source", .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_does_not_come_to_rest_is_told() {
+    let (source, _world) = lived_in(Engine::Sqlite).await;
+    let mut held = source.sqlite_connection().await;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut held).await.unwrap();
+    let target = TestDatabase::empty(Engine::Postgres).await;
+    let options = DatabaseOptions {
+        timeout: Duration::from_millis(100),
+        ..source.options()
+    };
+    let refused = run(&options, &target.options()).await;
+    assert!(matches!(refused, Err(TransferError::SourceBusy)), "{refused:?}");
+}
