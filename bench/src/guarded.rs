@@ -1,4 +1,5 @@
 //! One handler behind a guard and the same handler bare, for what the guard adds.
+#![allow(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
 use std::sync::Arc;
 
@@ -19,16 +20,16 @@ use portcullis_testkit::{
 use tower::Service as _;
 
 /// Both behind the same edge, and a token that the guard knows.
-pub struct Guarded {
-    pub bare: Router,
-    pub guarded: Router,
+pub(crate) struct Pair {
+    pub(crate) bare: Router,
+    pub(crate) guarded: Router,
     token: String,
     _server: Local,
 }
 
-impl Guarded {
+impl Pair {
     /// With a server whose lease is held by its own reader of the feed.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let server = Local::start(Engine::Sqlite, Arc::new(SystemClock), configuration()).await;
         let token = Member::register(&server.client(), "ada")
             .await
@@ -56,7 +57,7 @@ impl Guarded {
     }
 
     /// A request with the token.
-    pub fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         Request::get("/")
             .header("authorization", format!("Bearer {}", self.token))
             .body(Body::empty())
@@ -65,7 +66,7 @@ impl Guarded {
 }
 
 /// The answer, which is there at once: nothing has to be waited for.
-pub fn answer(router: &mut Router, request: Request) -> Response {
+pub(crate) fn answer(router: &mut Router, request: Request) -> Response {
     router
         .call(request)
         .now_or_never()

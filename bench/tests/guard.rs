@@ -3,11 +3,11 @@
 #[path = "../src/guarded.rs"]
 mod guarded;
 
-use guarded::{Guarded, answer};
+use guarded::{Pair, answer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guard_allocates_nothing_but_the_place_of_the_user() {
-    let mut setup = Guarded::new().await;
+    let mut setup = Pair::new().await;
     let (first, second) = (setup.request(), setup.request());
     let bare = allocation_counter::measure(|| drop(answer(&mut setup.bare, first)));
     let guarded = allocation_counter::measure(|| drop(answer(&mut setup.guarded, second)));

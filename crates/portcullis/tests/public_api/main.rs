@@ -9,14 +9,33 @@ fn what_an_application_may_depend_on() {
     let built = Command::new(env!("CARGO"))
         .current_dir(root)
         .env("RUSTDOC", root.join("tests/public_api/rustdoc"))
-        .args(["rustdoc", "--quiet", "--locked", "--lib", "--features", "sqlite,postgres,schedule,test-util"])
-        .args(["--", "-Z", "unstable-options", "--output-format", "json", "--cap-lints", "allow"])
+        .args([
+            "rustdoc",
+            "--quiet",
+            "--locked",
+            "--lib",
+            "--features",
+            "sqlite,postgres,schedule,test-util",
+        ])
+        .args([
+            "--",
+            "-Z",
+            "unstable-options",
+            "--output-format",
+            "json",
+            "--cap-lints",
+            "allow",
+        ])
         .output()
         .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
 
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root.join("../../target"), Into::into);
+    // Beside the folder of the profile that this test was built with.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let api = public_api::Builder::from_rustdoc_json(target.join("doc/portcullis.json"))
         .omit_blanket_impls(true)
         .omit_auto_trait_impls(true)
