@@ -14,6 +14,7 @@
     reason = "an expectation may be all that a test wants"
 )]
 
+pub mod browser;
 pub mod client;
 pub mod database;
 pub mod equivalence;

@@ -61,3 +61,8 @@ struct TheBook;
 #[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../../../docs/src/library.md")]
 struct TheChapter;
+
+/// So does its page on pages.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../../../docs/src/pages.md")]
+struct OfPages;

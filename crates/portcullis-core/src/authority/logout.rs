@@ -26,18 +26,31 @@ impl Authority {
             caller,
             Some(Account::Session(presented.session)),
         )?;
-        let session = self
-            .store
-            .session(presented.session)
-            .await
-            .map_err(TryLater::from)?;
-        let Some(session) = session.filter(|session| self.session_keys.proves(&presented, session)) else {
-            return Err(RefreshError::Invalid);
+        if self.end_presented(caller, &presented).await? {
+            Ok(())
+        } else {
+            Err(RefreshError::Invalid)
+        }
+    }
+
+    /// Ends the session whose refresh token came along with a login, if it still goes on: its browser has another one
+    /// now (ASVS 5.0, 7.2.4). Not limited: the login was.
+    pub async fn replaced(&self, caller: &Caller, refresh_token: &str) -> Result<(), TryLater> {
+        if let Ok(presented) = PresentedRefresh::read(refresh_token, &self.session_keys) {
+            self.end_presented(caller, &presented).await?;
+        }
+        Ok(())
+    }
+
+    async fn end_presented(&self, caller: &Caller, presented: &PresentedRefresh) -> Result<bool, TryLater> {
+        let session = self.store.session(presented.session).await?;
+        let Some(session) = session.filter(|session| self.session_keys.proves(presented, session)) else {
+            return Ok(false);
         };
         let context = self.context_as(caller, session.user);
         self.end_one(&context, session.id, session.user, EndReason::Logout)
             .await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Ends all sessions of the caller.

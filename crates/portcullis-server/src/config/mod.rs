@@ -21,7 +21,7 @@ pub(crate) use self::{
     example::{example, reference},
     layers::Sources,
     problem::{Problem, Problems},
-    settings::{HttpSettings, Limit, LogSettings, Settings, TlsSettings},
+    settings::{CookieSettings, HttpSettings, Limit, LogSettings, Settings, TlsSettings},
     table::KEYS,
     value::duration,
 };

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
+use portcullis::cookie::SameSite;
 use portcullis_core::{
     key::MasterKey,
     limit::Quota,
@@ -40,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) limits: LimitSettings,
     /// Origins that may call with credentials.
     pub(crate) cors_origins: Vec<String>,
+    /// Logins by cookie.
+    pub(crate) cookies: CookieSettings,
     /// HTTP.
     pub(crate) http: HttpSettings,
     /// TLS, where it is on.
@@ -48,6 +51,14 @@ pub(crate) struct Settings {
     pub(crate) log: LogSettings,
     /// How long audit events are kept; none is forever.
     pub(crate) audit_retention: Option<Duration>,
+}
+
+/// Cookies of logins that ask for them.
+pub(crate) struct CookieSettings {
+    /// Beginning of their names.
+    pub(crate) name: String,
+    /// When they are sent.
+    pub(crate) same_site: SameSite,
 }
 
 /// The database.
@@ -183,6 +194,7 @@ impl Settings {
                 password: limit(from, "limits.password_per_address", "limits.password_per_account"),
             },
             cors_origins,
+            cookies: rules::cookies(from),
             http: http(from),
             tls: rules::tls(from),
             log: LogSettings {

@@ -280,6 +280,20 @@ pub(crate) const KEYS: &[Key] = &[
         "Origins whose pages may call this service with credentials, such as https://app.example.com.",
     ),
     key(
+        "cookies.name",
+        Text,
+        Is("portcullis"),
+        "Beginning of the names of the cookies that a login sets when it asks for cookies in the place of tokens. Over \
+         https __Host- stands before it.",
+    ),
+    key(
+        "cookies.same_site",
+        Word(&["lax", "strict", "none"]),
+        Is("lax"),
+        "Whether browsers send these cookies with requests that other sites cause: when a link is followed, never, or \
+         always. `none` needs a token.issuer with https.",
+    ),
+    key(
         "http.trusted_proxies",
         List,
         Is(""),

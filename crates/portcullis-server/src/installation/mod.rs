@@ -6,6 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use portcullis::{
     BuildError, Portcullis,
+    cookie::{CookieScheme, SessionCookies},
     embedded::{Builder, DataDir, NewUserError},
 };
 use portcullis_core::{
@@ -18,7 +19,7 @@ use secrecy::SecretString;
 
 pub(crate) use self::dev::{DEV_EMAIL, DEV_PASSWORD};
 use crate::{
-    config::{Limit, Settings},
+    config::{CookieSettings, Limit, Settings},
     data_dir::{self, FolderError},
 };
 
@@ -152,6 +153,9 @@ fn builder(settings: &Settings, address: SocketAddr) -> Builder {
     }
     let config = authority_config(settings, address);
     let hsts = settings.tls.is_some() || config.issuer.starts_with("https://");
+    if let Some(cookies) = session_cookies(&settings.cookies, &config.issuer) {
+        builder = builder.session_cookies(cookies);
+    }
     builder
         .max_connections(settings.database.max_connections)
         .configure(|own| *own = config)
@@ -176,6 +180,13 @@ pub(crate) fn database_options(settings: &Settings, folder: Option<&DataDir>) ->
     }
     options.max_connections = settings.database.max_connections;
     options
+}
+
+/// The cookies in which pages keep their session. None where they would travel in the open.
+fn session_cookies(settings: &CookieSettings, issuer: &str) -> Option<SessionCookies> {
+    let scheme = CookieScheme::of(issuer).ok()?;
+    let cookies = SessionCookies::new(&settings.name, scheme).ok()?;
+    cookies.same_site(settings.same_site).ok()
 }
 
 /// What the core is told.

@@ -26,6 +26,7 @@ const OPERATIONS: &[(&str, &str, Who)] = &[
     ("post", "/auth/register", Who::Anyone),
     ("post", "/auth/login", Who::Anyone),
     ("post", "/auth/refresh", Who::Anyone),
+    ("get", "/auth/csrf", Who::Anyone),
     ("post", "/auth/logout", Who::Anyone),
     ("post", "/auth/logout-all", Who::Bearer),
     ("get", "/me", Who::Bearer),

@@ -25,6 +25,7 @@ mod canary;
 mod clients;
 mod clock;
 mod command_line;
+mod cookies;
 mod crash;
 mod failures;
 mod flood;

@@ -54,6 +54,10 @@ documented! {
     Unavailable {
         "503" ProblemBody "Cannot answer now: see `Retry-After`",
     }
+    /// Made by a page of somebody else.
+    Forged {
+        "403" ProblemBody "Made by a page of another site, or by cookie without its CSRF token",
+    }
     /// No such thing.
     NotFound {
         "404" ProblemBody "There is no such thing",

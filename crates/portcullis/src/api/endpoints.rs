@@ -1,4 +1,9 @@
-use super::{Api, admin, auth, caller::with_caller, me, well_known};
+use super::{
+    Api, admin, auth,
+    browser::{from_here, unforged},
+    caller::with_caller,
+    me, well_known,
+};
 use crate::{gate::Routes, routes};
 
 /// Which endpoints an application mounts, a group at a time.
@@ -61,6 +66,11 @@ impl Endpoints {
         self.and(refresh())
     }
 
+    /// `GET /auth/csrf`: for pages that log in by cookie and cannot read the cookie of the token.
+    pub fn csrf(self) -> Self {
+        self.and(csrf())
+    }
+
     /// `POST /auth/logout`, `POST /auth/logout-all`.
     pub fn logout(self) -> Self {
         self.and(logout())
@@ -101,6 +111,7 @@ fn all_but_admin() -> Routes<Api> {
         .merge(login())
         .merge(refresh())
         .merge(logout())
+        .merge(csrf())
         .merge(me())
         .merge(sessions())
         .merge(keys())
@@ -108,19 +119,23 @@ fn all_but_admin() -> Routes<Api> {
 }
 
 fn register() -> Routes<Api> {
-    routes!(auth::register::register)
+    routes!(auth::register::register).around(from_here)
 }
 
 fn login() -> Routes<Api> {
-    routes!(auth::login::login)
+    routes!(auth::login::login).around(from_here)
 }
 
 fn refresh() -> Routes<Api> {
-    routes!(auth::refresh::refresh)
+    routes!(auth::refresh::refresh).around(unforged)
+}
+
+fn csrf() -> Routes<Api> {
+    routes!(auth::csrf::csrf_token)
 }
 
 fn logout() -> Routes<Api> {
-    routes!(auth::logout::logout, auth::logout_all::logout_all)
+    routes!(auth::logout::logout, auth::logout_all::logout_all).around(unforged)
 }
 
 fn me() -> Routes<Api> {
@@ -130,10 +145,11 @@ fn me() -> Routes<Api> {
         me::delete::delete_me,
         me::password::change_password,
     )
+    .around(unforged)
 }
 
 fn sessions() -> Routes<Api> {
-    routes!(me::sessions::list::my_sessions, me::sessions::end::end_my_session)
+    routes!(me::sessions::list::my_sessions, me::sessions::end::end_my_session).around(unforged)
 }
 
 fn admin() -> Routes<Api> {
@@ -149,6 +165,7 @@ fn admin() -> Routes<Api> {
         admin::roles::delete::delete_role,
         admin::audit::list_audit,
     )
+    .around(unforged)
 }
 
 fn keys() -> Routes<Api> {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod auth;
+mod browser;
 mod caller;
 mod documentation;
 mod documented;
@@ -17,17 +18,19 @@ use http::request::Parts;
 use utoipa::openapi::OpenApi;
 
 pub use self::{
+    browser::Browser,
     caller::ByCaller,
     documentation::documentation,
     endpoints::Endpoints,
-    responses::{TokenPairResponse, UserResponse},
+    responses::{CookieSessionResponse, LoginAnswer, TokenPairResponse, UserResponse},
     scopes::{Admin, Me},
     state::Api,
 };
 use crate::{
     access::LocalUser,
+    cookie::CookieScheme,
     gate::{AccessTable, Gate},
-    provider::{AuthError, AuthProvider},
+    provider::{AuthError, AuthProvider, TokenSources},
 };
 
 /// Who may call what: what a running server enforces, without one.
@@ -47,6 +50,9 @@ fn alone() -> Gate<Api> {
         .documented(documentation())
 }
 
+/// The beginning of the names of the server's cookies, unless told.
+pub const COOKIE_NAME: &str = "portcullis";
+
 /// Stands where nobody will call. It knows no one, and says so as something that failed.
 struct Nobody;
 
@@ -55,6 +61,10 @@ impl AuthProvider for Nobody {
 
     async fn authenticate(&self, _: &Parts) -> Result<LocalUser, AuthError> {
         Err(AuthError::unavailable())
+    }
+
+    fn token_sources(&self) -> TokenSources {
+        TokenSources::default().cookie(CookieScheme::Https.full_name(&format!("{COOKIE_NAME}-access")))
     }
 }
 

@@ -30,15 +30,51 @@ impl From<TokenPair> for TokenPairResponse {
             refresh_token: pair.refresh.secret().expose_secret().to_owned(),
             token_type: "bearer",
             expires_in: pair.expires_in.as_secs(),
-            scope: pair
-                .scopes
-                .iter()
-                .map(Scope::as_str)
-                .collect::<Vec<_>>()
-                .join(" "),
+            scope: joined(&pair.scopes),
             device_token: pair.device.secret().expose_secret().to_owned(),
         }
     }
+}
+
+/// What a login by cookie answers: the tokens are in cookies, out of reach of scripts.
+#[derive(Serialize, ToSchema)]
+pub struct CookieSessionResponse {
+    /// Always `cookie`.
+    #[schema(example = "cookie")]
+    token_type: &'static str,
+    /// Seconds for which the access token is valid. Then refresh.
+    #[schema(example = 900)]
+    expires_in: u64,
+    /// Scopes of the access token, separated by spaces.
+    #[schema(example = "me")]
+    scope: String,
+    /// To be sent as `X-CSRF-Token` with everything but GET.
+    csrf_token: String,
+}
+
+impl CookieSessionResponse {
+    pub(crate) fn new(pair: &TokenPair, csrf_token: &str) -> Self {
+        Self {
+            token_type: "cookie",
+            expires_in: pair.expires_in.as_secs(),
+            scope: joined(&pair.scopes),
+            csrf_token: csrf_token.to_owned(),
+        }
+    }
+}
+
+/// What a login answers: tokens, or, if asked for, cookies that hold them.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum LoginAnswer {
+    /// Tokens.
+    Tokens(TokenPairResponse),
+    /// Cookies.
+    Cookies(CookieSessionResponse),
+}
+
+fn joined(scopes: &[Scope]) -> String {
+    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// A user. Nothing that holds a hash can get in here.

@@ -11,6 +11,7 @@ use axum::extract::{FromRef, Request};
 use http::header;
 use portcullis_core::authority::{Authority, Caller};
 
+use super::Browser;
 use crate::layers::{ClientAddress, RequestId, TrustedProxies};
 
 /// What the endpoints stand on. Clones share it.
@@ -20,6 +21,7 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     authority: Arc<Authority>,
     proxies: TrustedProxies,
+    browser: Option<Browser>,
     warned: AtomicBool,
     /// Goes on as long as somebody may still call.
     _alive: Option<Arc<dyn Any + Send + Sync>>,
@@ -27,20 +29,22 @@ struct Inner {
 
 impl Api {
     /// On `authority`. Where there is no [`Edge`](crate::layers::Edge) around the router, the word of `proxies` is
-    /// believed on the addresses of clients.
+    /// believed on the addresses of clients. Pages can log in by cookie where there is a `browser`.
     #[must_use]
-    pub fn new(authority: Arc<Authority>, proxies: TrustedProxies) -> Self {
-        Self::with(authority, proxies, None)
+    pub fn new(authority: Arc<Authority>, proxies: TrustedProxies, browser: Option<Browser>) -> Self {
+        Self::with(authority, proxies, browser, None)
     }
 
     pub(crate) fn with(
         authority: Arc<Authority>,
         proxies: TrustedProxies,
+        browser: Option<Browser>,
         alive: Option<Arc<dyn Any + Send + Sync>>,
     ) -> Self {
         Self(Arc::new(Inner {
             authority,
             proxies,
+            browser,
             warned: AtomicBool::new(false),
             _alive: alive,
         }))
@@ -50,6 +54,12 @@ impl Api {
     #[must_use]
     pub fn authority(&self) -> &Arc<Authority> {
         &self.0.authority
+    }
+
+    /// What pages need to log in by cookie, where they can.
+    #[must_use]
+    pub fn browser(&self) -> Option<&Browser> {
+        self.0.browser.as_ref()
     }
 
     /// From where a request came, and which it is.

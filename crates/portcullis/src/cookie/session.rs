@@ -16,7 +16,7 @@ use super::{Cookie, CookieError, CookieScheme, SameSite, SetCookie};
 /// use portcullis::{cookie::{CookieScheme, SessionCookies}, provider::TokenSources};
 ///
 /// let cookies = SessionCookies::new("app", CookieScheme::of("https://app.example.com")?)?;
-/// assert_eq!(cookies.access().name(), "__Host-app_access");
+/// assert_eq!(cookies.access().name(), "__Host-app-access");
 /// let sources = TokenSources::default().cookie(cookies.access().name().to_owned());
 /// # drop(sources);
 /// # Ok::<(), portcullis::cookie::CookieError>(())
@@ -34,7 +34,7 @@ impl SessionCookies {
     /// # Errors
     /// When no cookie can have this name.
     pub fn new(name: &str, scheme: CookieScheme) -> Result<Self, CookieError> {
-        let cookie = |kind: &str| Cookie::new(&format!("{name}_{kind}"), scheme);
+        let cookie = |kind: &str| Cookie::new(&format!("{name}-{kind}"), scheme);
         Ok(Self {
             access: cookie("access")?,
             refresh: cookie("refresh")?,
@@ -107,8 +107,8 @@ impl SetCookies {
     }
 }
 
-impl<const N: usize> From<[SetCookie; N]> for SetCookies {
-    fn from(cookies: [SetCookie; N]) -> Self {
+impl<T: Into<Vec<SetCookie>>> From<T> for SetCookies {
+    fn from(cookies: T) -> Self {
         Self(cookies.into())
     }
 }

@@ -165,8 +165,8 @@ fn clearing_a_session_leaves_the_device_known() {
     assert_eq!(
         lines(more.headers()),
         [
-            "__Host-app_access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict",
-            "__Host-app_refresh=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict",
+            "__Host-app-access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict",
+            "__Host-app-refresh=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict",
             "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
         ]
     );

@@ -5,7 +5,7 @@ use axum::{
     extract::{MatchedPath, Request},
 };
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderName, Method, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Uri, header, request::Parts};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use subtle::{Choice, ConstantTimeEq as _};
 use tower::{Layer as _, Service};
@@ -61,6 +61,11 @@ impl Refusal {
     }
 }
 
+fn refuse(refusal: Refusal) -> Problem {
+    tracing::warn!(reason = ?refusal, "csrf.refused");
+    refusal.into()
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         Self::new(StatusCode::FORBIDDEN)
@@ -88,15 +93,20 @@ impl Csrf {
         }
     }
 
+    /// Looks only at where a request comes from.
+    pub(crate) fn check_origin(&self, request: &Request) -> Result<(), Problem> {
+        if self.0.off || self.0.comes_from_here(request.uri(), request.headers()) {
+            Ok(())
+        } else {
+            Err(refuse(Refusal::Origin))
+        }
+    }
+
     /// Gives the request back if it may go on.
     pub(crate) async fn check(&self, request: Request) -> Result<Request, Problem> {
         let (parts, body) = request.into_parts();
-        let refuse = |refusal: Refusal| {
-            tracing::warn!(reason = ?refusal, "csrf.refused");
-            Problem::from(refusal)
-        };
         let demand = self.demand(&parts);
-        if demand != Demand::Nothing && !self.0.comes_from_here(&parts) {
+        if demand != Demand::Nothing && !self.0.comes_from_here(&parts.uri, &parts.headers) {
             return Err(refuse(Refusal::Origin));
         }
         if demand != Demand::OriginAndToken {
@@ -149,13 +159,13 @@ impl Inner {
     }
 
     /// What tower-http says of `Sec-Fetch-Site`, `Origin` and the host.
-    fn comes_from_here(&self, parts: &Parts) -> bool {
+    fn comes_from_here(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut request = http::Request::new(());
         // One that it looks at, whatever the method: a WebSocket begins with a GET.
         *request.method_mut() = Method::POST;
-        request.uri_mut().clone_from(&parts.uri);
+        request.uri_mut().clone_from(uri);
         for name in [header::HOST, header::ORIGIN, SEC_FETCH_SITE] {
-            if let Some(value) = parts.headers.get(&name) {
+            if let Some(value) = headers.get(&name) {
                 request.headers_mut().insert(name, value.clone());
             }
         }

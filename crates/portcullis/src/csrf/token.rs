@@ -1,4 +1,7 @@
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::extract::FromRequestParts;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -81,8 +84,28 @@ impl Csrf {
     /// ```
     pub fn begin(&self, session: &str) -> (CsrfToken, SetCookies) {
         let token = self.issue(&Binding::Session(session.to_owned()));
-        let cookies = SetCookies::from([self.set(&token), self.0.pre_session.clear()]);
+        let cookies = SetCookies::from([self.0.cookie.write(&token.0), self.0.pre_session.clear()]);
         (token, cookies)
+    }
+
+    /// The same, with a cookie that lasts for so long. If one of the tokens `had` is good for the session, it stays.
+    pub(crate) fn go_on(&self, session: &str, lasts: Duration, had: &[String]) -> (CsrfToken, SetCookies) {
+        let binding = Binding::Session(session.to_owned());
+        let token = self.known(had.iter().map(String::as_str), &binding.bytes());
+        let token = token.unwrap_or_else(|| self.issue(&binding));
+        let cookie = self.0.cookie.clone().max_age(lasts);
+        let cookies = SetCookies::from([cookie.write(&token.0), self.0.pre_session.clear()]);
+        (token, cookies)
+    }
+
+    fn known<'a>(&self, mut had: impl Iterator<Item = &'a str>, binding: &[u8]) -> Option<CsrfToken> {
+        had.find(|token| self.0.tokens.get().holds(token, binding))
+            .map(|token| CsrfToken(token.to_owned()))
+    }
+
+    /// Makes the browser forget the token: a part of the answer to a logout. It is void with its session anyway.
+    pub fn clear(&self) -> SetCookie {
+        self.0.cookie.clear()
     }
 
     fn issue(&self, binding: &Binding) -> CsrfToken {
@@ -90,12 +113,8 @@ impl Csrf {
         CsrfToken(token.expose_secret().to_owned())
     }
 
-    fn set(&self, token: &CsrfToken) -> SetCookie {
-        self.0.cookie.write(&token.0)
-    }
-
     /// The token that the browser has, if it is good; else a new one, with the cookies that make it so.
-    fn give(&self, headers: &HeaderMap) -> Result<(CsrfToken, Vec<SetCookie>), Problem> {
+    pub(crate) fn give(&self, headers: &HeaderMap) -> Result<(CsrfToken, Vec<SetCookie>), Problem> {
         let duplicate = |error: crate::cookie::DuplicateCookie| {
             Problem::bad_request(format!("Ambiguous credentials: {error}."))
         };
@@ -106,12 +125,11 @@ impl Csrf {
             Binding::PreSession(URL_SAFE_NO_PAD.encode(id))
         });
         let bytes = binding.bytes();
-        let mut cookies = Cookies::of(headers).all(super::COOKIE);
-        if let Some(known) = cookies.find(|token| self.0.tokens.get().holds(token, &bytes)) {
-            return Ok((CsrfToken(known.to_owned()), Vec::new()));
+        if let Some(known) = self.known(Cookies::of(headers).all(super::COOKIE), &bytes) {
+            return Ok((known, Vec::new()));
         }
         let token = self.issue(&binding);
-        let mut set = vec![self.set(&token)];
+        let mut set = vec![self.0.cookie.write(&token.0)];
         if let (true, Binding::PreSession(id)) = (is_new, &binding) {
             set.push(self.0.pre_session.write(id));
         }

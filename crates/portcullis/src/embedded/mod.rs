@@ -56,10 +56,12 @@ pub use self::{
 };
 use crate::{
     access::LocalUser,
-    api::{Api, Endpoints},
+    api::{Api, Browser, Endpoints},
+    cookie::SessionCookies,
+    csrf::Csrf,
     gate::Routes,
     layers::{Edge, TrustedProxies},
-    provider::{AuthError, AuthProvider, Local},
+    provider::{AuthError, AuthProvider, Local, TokenSources},
 };
 
 /// Our users and sessions in this process: see [`crate::embedded`]. Clones share it; the work in the background ends with
@@ -90,13 +92,18 @@ impl Portcullis {
         database: Database,
         edge: Edge,
         proxies: TrustedProxies,
+        browser: Option<Browser>,
         work: Option<Arc<Work>>,
     ) -> Self {
+        let sources = match &browser {
+            Some(browser) => TokenSources::default().cookie(browser.cookies().access().name().to_owned()),
+            None => TokenSources::default(),
+        };
         let alive = work.clone().map(|work| work as Arc<dyn Any + Send + Sync>);
         Self {
             inner: Arc::new(Inner {
-                local: Local::new(Arc::clone(&authority)),
-                api: Api::with(Arc::clone(&authority), proxies, alive),
+                local: Local::new(Arc::clone(&authority)).token_sources(sources),
+                api: Api::with(Arc::clone(&authority), proxies, browser, alive),
                 authority,
                 database,
                 edge,
@@ -123,6 +130,30 @@ impl Portcullis {
     #[must_use]
     pub fn edge(&self) -> Edge {
         self.inner.edge.clone()
+    }
+
+    /// The cookies in which pages keep their session, where [`Builder::session_cookies`] was told: for an application
+    /// that logs in by a form of its own.
+    ///
+    /// ```no_run
+    /// use axum::response::{IntoResponse, Redirect, Response};
+    /// use portcullis::{Portcullis, core::authority::TokenPair, cookie::CookieError};
+    ///
+    /// fn logged_in(auth: &Portcullis, pair: &TokenPair) -> Result<Response, CookieError> {
+    ///     let set = auth.session_cookies().map(|cookies| cookies.set_session(pair)).transpose()?;
+    ///     Ok((set, Redirect::to("/")).into_response())
+    /// }
+    /// # let _ = logged_in;
+    /// ```
+    #[must_use]
+    pub fn session_cookies(&self) -> Option<&SessionCookies> {
+        self.inner.api.browser().map(Browser::cookies)
+    }
+
+    /// Protects the application's own routes against requests that other pages forge, where pages log in by cookie. Give
+    /// it to `Router::layer`, before [`Portcullis::edge`].
+    pub fn csrf(&self) -> Option<Csrf> {
+        self.inner.api.browser().map(|browser| browser.csrf().clone())
     }
 
     /// All use cases, for what has no endpoint: deleting users, listing sessions, rotating keys.
@@ -187,6 +218,10 @@ impl AuthProvider for Portcullis {
 
     fn authenticate_now(&self, parts: &Parts) -> Option<Result<LocalUser, AuthError>> {
         self.inner.local.authenticate_now(parts)
+    }
+
+    fn token_sources(&self) -> TokenSources {
+        AuthProvider::token_sources(&self.inner.local)
     }
 }
 

@@ -11,10 +11,13 @@ use secrecy::SecretString;
 
 use super::{
     BuildError, DataDir, KeyFile, Portcullis, WrongOption,
-    builder::{Builder, Key, Place},
+    builder::{Builder, Key, Place, acting_origins},
     work::Work,
 };
-use crate::layers::{Edge, EdgeConfig};
+use crate::{
+    api::Browser,
+    layers::{Edge, EdgeConfig},
+};
 
 impl Builder {
     /// Opens the database, making what is missing: tables, roles, master key, signing keys. Then begins the work that goes
@@ -57,7 +60,19 @@ impl Builder {
             rng: Arc::clone(&self.rng),
             vault: Arc::new(Vault::new(&key)),
         };
+        let origins = acting_origins(&self.http.cors_origins, &self.config.issuer);
         let authority = Authority::open(ports, self.config).await?;
+        let browser = self
+            .http
+            .session_cookies
+            .map(|cookies| Browser::new(&authority, cookies, &origins))
+            .transpose()
+            .map_err(|error| {
+                BuildError::Options(vec![WrongOption {
+                    option: "cors_origins",
+                    message: format!("cannot be: {error}"),
+                }])
+            })?;
         let mut work = None;
         if !self.existing {
             self.roles.store(&authority).await?;
@@ -69,7 +84,14 @@ impl Builder {
         }
         let proxies = edge.trusted_proxies.clone();
         let edge = Edge::new(edge, self.clock, &*self.rng);
-        Ok(Portcullis::new(authority, database.clone(), edge, proxies, work))
+        Ok(Portcullis::new(
+            authority,
+            database.clone(),
+            edge,
+            proxies,
+            browser,
+            work,
+        ))
     }
 
     /// All that is wrong with the options, at once.

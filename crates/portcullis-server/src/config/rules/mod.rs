@@ -3,11 +3,12 @@
 mod public;
 mod resources;
 
+use portcullis::cookie::SameSite;
 use portcullis_core::{authority::check_issuer, token::Algorithm};
 use secrecy::ExposeSecret;
 
 pub(crate) use self::{
-    public::{is_loopback, issuer, origins, proxies},
+    public::{cookies, is_loopback, issuer, origins, proxies},
     resources::{database_url, hashing, log_level, master_key, signing, tls},
 };
 use super::{layers::Origin, problem::Problem, resolve::Resolver, settings::Settings};
@@ -18,6 +19,13 @@ pub(crate) fn together(settings: &Settings, from: &mut Resolver) {
         from.refuse(
             "token.access_ttl",
             "is longer than token.refresh_ttl: a token would outlive its session",
+        );
+    }
+    let is_https = |issuer: &String| issuer.starts_with("https://");
+    if settings.cookies.same_site == SameSite::None && !settings.token.issuer.as_ref().is_some_and(is_https) {
+        from.refuse(
+            "cookies.same_site",
+            "is none, which browsers take over https only: give token.issuer, the public https URL",
         );
     }
     if settings.session.idle > settings.session.absolute {

@@ -1,9 +1,10 @@
 //! What others call this service, who may call it from pages, and who stands in front of it.
 
 use ipnet::IpNet;
+use portcullis::cookie::{CookieScheme, SameSite, SessionCookies};
 use portcullis_core::{authority::check_issuer, url::Url};
 
-use crate::config::resolve::Resolver;
+use crate::config::{resolve::Resolver, settings::CookieSettings};
 
 /// The issuer: an https URL, or http on a loopback address; without query and fragment (RFC 8414, section 2).
 pub(crate) fn issuer(from: &mut Resolver) -> Option<String> {
@@ -20,6 +21,20 @@ pub(crate) fn issuer(from: &mut Resolver) -> Option<String> {
 /// Whether a URL leads to this machine only.
 pub(crate) fn is_loopback(url: &str) -> bool {
     Url::parse(url).is_some_and(|url| url.is_loopback())
+}
+
+/// Cookies of logins that ask for them.
+pub(crate) fn cookies(from: &mut Resolver) -> CookieSettings {
+    let name = from.text("cookies.name");
+    if let Err(error) = SessionCookies::new(&name, CookieScheme::Https) {
+        from.refuse("cookies.name", error.to_string());
+    }
+    let same_site = match from.word("cookies.same_site") {
+        Some("strict") => SameSite::Strict,
+        Some("none") => SameSite::None,
+        _ => SameSite::Lax,
+    };
+    CookieSettings { name, same_site }
 }
 
 /// Origins that may call with credentials.

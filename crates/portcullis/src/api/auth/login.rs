@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use portcullis_core::{
     authority::{Authority, LoginRequest},
     password::Password,
@@ -12,10 +12,11 @@ use utoipa::ToSchema;
 use crate::{
     access::Public,
     api::{
-        ByCaller, TokenPairResponse,
-        documented::{BodyErrors, Limited, NotLoggedIn},
+        ByCaller, LoginAnswer,
+        browser::Visit,
+        documented::{BodyErrors, Forged, Limited, NotLoggedIn},
     },
-    input::{Body, Check, Json, Valid, Validate, password_form},
+    input::{Body, Check, Valid, Validate, password_form},
     problem::Problem,
 };
 
@@ -34,6 +35,9 @@ pub(crate) struct LoginBody {
     /// The `device_token` of an earlier login on this device.
     #[schema(value_type = Option<String>)]
     device_token: Option<SecretString>,
+    /// `true` asks for cookies in the place of tokens: for pages.
+    #[serde(default)]
+    cookies: bool,
 }
 
 /// A login as the password form of OAuth2 (RFC 6749, section 4.3.2).
@@ -53,18 +57,28 @@ pub(crate) struct PasswordForm {
     scope: Option<String>,
     /// The `device_token` of an earlier login on this device.
     device_token: Option<String>,
+    /// `true` asks for cookies in the place of tokens: for pages.
+    cookies: Option<bool>,
+}
+
+pub(crate) struct Login {
+    request: LoginRequest,
+    cookies: bool,
 }
 
 impl Validate for LoginBody {
-    type Valid = LoginRequest;
+    type Valid = Login;
 
-    fn validate(self, check: &mut Check) -> Option<LoginRequest> {
+    fn validate(self, check: &mut Check) -> Option<Login> {
         let scopes = password_form::scopes(check, self.scope.as_deref())?;
-        Some(LoginRequest {
-            identifier: self.email,
-            password: Password::new(self.password.expose_secret()),
-            scopes: Some(scopes).filter(|scopes| !scopes.is_empty()),
-            device: self.device_token,
+        Some(Login {
+            request: LoginRequest {
+                identifier: self.email,
+                password: Password::new(self.password.expose_secret()),
+                scopes: Some(scopes).filter(|scopes| !scopes.is_empty()),
+                device: self.device_token,
+            },
+            cookies: self.cookies,
         })
     }
 }
@@ -73,6 +87,9 @@ impl Validate for LoginBody {
 ///
 /// By the password form of OAuth2 (`username`, `password`) or JSON (`email`, `password`). An unknown email, a wrong
 /// password and a disabled account get the same answer.
+///
+/// With `cookies: true` the tokens come as cookies that scripts cannot read, and the body has a CSRF token instead. A
+/// session that the browser had before ends.
 #[utoipa::path(
     post, path = "/auth/login", tag = "auth", operation_id = "login",
     request_body(content(
@@ -80,15 +97,20 @@ impl Validate for LoginBody {
         (LoginBody = "application/json"),
     )),
     responses(
-        (status = 200, description = "Logged in", body = TokenPairResponse),
-        NotLoggedIn, BodyErrors, Limited,
+        (status = 200, description = "Logged in", body = LoginAnswer),
+        NotLoggedIn, Forged, BodyErrors, Limited,
     )
 )]
 pub(crate) async fn login(
     _: Public,
     State(authority): State<Arc<Authority>>,
     ByCaller(caller): ByCaller,
-    Valid(request): Valid<Body<LoginBody>>,
-) -> Result<Json<TokenPairResponse>, Problem> {
-    Ok(Json(authority.login(&caller, request).await?.into()))
+    visit: Visit,
+    Valid(login): Valid<Body<LoginBody>>,
+) -> Result<Response, Problem> {
+    let Login { mut request, cookies } = login;
+    visit.check(cookies)?;
+    request.device = request.device.or_else(|| visit.device_token());
+    let pair = authority.login(&caller, request).await?;
+    visit.begin(&authority, &caller, pair, cookies).await
 }

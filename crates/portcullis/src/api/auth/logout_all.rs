@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use portcullis_core::authority::Authority;
 
 use crate::{
     access::CurrentUser,
-    api::{ByCaller, documented::Unavailable, responses::Done},
+    api::{ByCaller, browser::Visit, documented::Unavailable, responses::Done},
     input::Json,
     problem::Problem,
 };
@@ -21,7 +21,8 @@ pub(crate) async fn logout_all(
     user: CurrentUser,
     State(authority): State<Arc<Authority>>,
     ByCaller(caller): ByCaller,
-) -> Result<Json<Done>, Problem> {
+    visit: Visit,
+) -> Result<Response, Problem> {
     authority.logout_everywhere(&caller, &user).await?;
-    Ok(Json(Done::yes()))
+    Ok(visit.forget(Json(Done::yes())))
 }

@@ -1,5 +1,6 @@
 //! Registering, logging in, refreshing, logging out.
 
+pub(super) mod csrf;
 pub(super) mod login;
 pub(super) mod logout;
 pub(super) mod logout_all;

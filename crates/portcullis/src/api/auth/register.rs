@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use http::StatusCode;
 use portcullis_core::{
     authority::{Authority, Registration},
@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 use crate::{
     access::Public,
     api::{
-        ByCaller, TokenPairResponse,
+        ByCaller, LoginAnswer,
+        browser::Visit,
         documented::{BodyErrors, Conflict, Limited},
     },
     input::{Check, Json, Place},
@@ -32,6 +33,9 @@ pub(crate) struct RegisterRequest {
     /// Name shown to others.
     #[schema(example = "Ada Lovelace", min_length = 1, max_length = 100)]
     name: String,
+    /// `true` asks for cookies in the place of tokens, as at a login.
+    #[serde(default)]
+    cookies: bool,
 }
 
 impl RegisterRequest {
@@ -61,7 +65,7 @@ impl RegisterRequest {
     post, path = "/auth/register", tag = "auth", operation_id = "register",
     request_body = RegisterRequest,
     responses(
-        (status = 201, description = "Registered and logged in", body = TokenPairResponse),
+        (status = 201, description = "Registered and logged in", body = LoginAnswer),
         (status = 403, description = "Registration is closed", body = ProblemBody, content_type = "application/problem+json"),
         Conflict, BodyErrors, Limited,
     )
@@ -70,9 +74,13 @@ pub(crate) async fn register(
     _: Public,
     State(authority): State<Arc<Authority>>,
     ByCaller(caller): ByCaller,
+    visit: Visit,
     Json(request): Json<RegisterRequest>,
-) -> Result<(StatusCode, Json<TokenPairResponse>), Problem> {
+) -> Result<(StatusCode, Response), Problem> {
+    let cookies = request.cookies;
+    visit.check(cookies)?;
     let registration = request.validate(&authority.config().password)?;
     let (_, pair) = authority.register(&caller, registration).await?;
-    Ok((StatusCode::CREATED, Json(pair.into())))
+    let answer = visit.begin(&authority, &caller, pair, cookies).await?;
+    Ok((StatusCode::CREATED, answer))
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use http::StatusCode;
 use portcullis_core::{authority::Authority, password::Password};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -11,6 +11,7 @@ use crate::{
     access::CurrentUser,
     api::{
         ByCaller,
+        browser::Visit,
         documented::{BodyErrors, Conflict, Limited},
     },
     input::{Check, Json, Valid, Validate},
@@ -45,8 +46,9 @@ pub(crate) async fn delete_me(
     user: CurrentUser,
     State(authority): State<Arc<Authority>>,
     ByCaller(caller): ByCaller,
+    visit: Visit,
     Valid(password): Valid<Json<DeleteMeRequest>>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     authority.delete_account(&caller, &user, password).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(visit.forget(StatusCode::NO_CONTENT))
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use portcullis_core::{
     authority::{AccountError, Authority},
     password::Password,
@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 use crate::{
     access::CurrentUser,
     api::{
-        ByCaller, TokenPairResponse,
+        ByCaller, LoginAnswer,
+        browser::Visit,
         documented::{BodyErrors, Conflict, Limited},
         problems::wrong_password,
     },
@@ -49,21 +50,23 @@ impl Validate for ChangePasswordRequest {
 
 /// Change the password
 ///
-/// Every earlier access token is void, all other sessions end; this one goes on with the new pair.
+/// Every earlier access token is void, all other sessions end; this one goes on with the new pair, in cookies if it came
+/// by cookie.
 #[utoipa::path(
     post, path = "/me/password", tag = "me", operation_id = "change_password",
     request_body = ChangePasswordRequest,
-    responses((status = 200, description = "A new pair for this session", body = TokenPairResponse), Conflict, BodyErrors, Limited)
+    responses((status = 200, description = "A new pair for this session", body = LoginAnswer), Conflict, BodyErrors, Limited)
 )]
 pub(crate) async fn change_password(
     user: CurrentUser,
     State(authority): State<Arc<Authority>>,
     ByCaller(caller): ByCaller,
+    visit: Visit,
     Valid(passwords): Valid<Json<ChangePasswordRequest>>,
-) -> Result<Json<TokenPairResponse>, Problem> {
+) -> Result<Response, Problem> {
     let ChangePassword { current, new } = passwords;
     match authority.change_password(&caller, &user, current, new).await {
-        Ok(pair) => Ok(Json(pair.into())),
+        Ok(pair) => visit.grant(pair, visit.by_cookie()),
         Err(AccountError::WrongPassword) => Err(wrong_password("current_password")),
         Err(error) => Err(error.into()),
     }

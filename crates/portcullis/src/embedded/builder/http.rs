@@ -1,11 +1,13 @@
 use std::{net::IpAddr, time::Duration};
 
+use http::Uri;
 use ipnet::IpNet;
 
 use super::Builder;
 use crate::{
+    cookie::SessionCookies,
     embedded::WrongOption,
-    layers::{Cors, EdgeConfig, ForwardedBy, TrustedProxies},
+    layers::{Cors, EdgeConfig, ForwardedBy, TrustedProxies, is_origin},
 };
 
 /// What stands around the router: [`Portcullis::edge`](crate::Portcullis::edge).
@@ -22,6 +24,23 @@ impl Builder {
     /// Origins whose pages may call with credentials, such as `https://app.example.com`; none unless told.
     pub fn cors_origins<T: Into<String>>(mut self, origins: impl IntoIterator<Item = T>) -> Self {
         self.http.cors_origins.extend(origins.into_iter().map(Into::into));
+        self
+    }
+
+    /// Lets pages log in by cookie: `POST /auth/login` with `cookies: true` sets these, and whoever brings them is logged
+    /// in. Not possible unless told. Give [`Portcullis::csrf`](crate::Portcullis::csrf) to the router of the application,
+    /// so that its own routes are protected as well; those of [`Portcullis::routes`](crate::Portcullis::routes) are.
+    ///
+    /// ```
+    /// use portcullis::{Portcullis, cookie::{CookieScheme, SessionCookies}};
+    ///
+    /// let scheme = CookieScheme::of("https://app.example.com")?;
+    /// let builder = Portcullis::builder().session_cookies(SessionCookies::new("app", scheme)?);
+    /// # drop(builder);
+    /// # Ok::<(), portcullis::cookie::CookieError>(())
+    /// ```
+    pub fn session_cookies(mut self, cookies: SessionCookies) -> Self {
+        self.http.session_cookies = Some(cookies);
         self
     }
 
@@ -82,6 +101,16 @@ impl Builder {
             timeout: self.config.request_deadline,
         })
     }
+}
+
+/// The origins whose pages may act by cookie: those that may call, and that of the issuer, whatever a proxy makes of
+/// `Host`.
+pub(in crate::embedded) fn acting_origins(cors_origins: &[String], issuer: &str) -> Vec<String> {
+    let own = issuer.parse::<Uri>().ok().and_then(|uri| {
+        let origin = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
+        is_origin(&origin).then_some(origin)
+    });
+    cors_origins.iter().cloned().chain(own).collect()
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

@@ -13,7 +13,9 @@ use portcullis_core::{
 };
 use secrecy::SecretString;
 
+pub(super) use self::http::acting_origins;
 use super::{KeyFile, WrongOption, roles::DeclaredAll};
+use crate::cookie::SessionCookies;
 
 /// The options of a [`Portcullis`](super::Portcullis): see [`Portcullis::builder`](super::Portcullis::builder). They have
 /// the names and the defaults of the server's configuration.
@@ -60,6 +62,7 @@ pub(super) enum Key {
 pub(super) struct Http {
     pub(super) trusted_proxies: Vec<String>,
     pub(super) cors_origins: Vec<String>,
+    pub(super) session_cookies: Option<SessionCookies>,
     pub(super) hsts: Option<bool>,
     pub(super) max_body: usize,
 }
@@ -81,6 +84,7 @@ impl Builder {
             http: Http {
                 trusted_proxies: Vec::new(),
                 cors_origins: Vec::new(),
+                session_cookies: None,
                 hsts: None,
                 max_body: 64 * 1024,
             },

@@ -1,0 +1,201 @@
+use std::{convert::Infallible, future, sync::Arc};
+
+use axum::{
+    extract::{FromRequestParts, Request},
+    response::{IntoResponse, Response},
+};
+use http::{Method, header, request::Parts};
+use portcullis_core::authority::{Authority, Caller, TokenPair};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    Api,
+    responses::{CookieSessionResponse, TokenPairResponse},
+};
+use crate::{
+    cookie::{Cookie, Cookies, SessionCookies},
+    csrf::{self, BeforeLogin, Csrf, NotAnOrigin},
+    gate::Run,
+    input::Json,
+    problem::{FieldError, Problem},
+};
+
+/// What pages need to log in by cookie: the names of the cookies, and protection against requests that other pages
+/// forge.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    cookies: SessionCookies,
+    csrf: Csrf,
+    /// The same for clients that have no token before they have a session.
+    api_csrf: Csrf,
+}
+
+impl Browser {
+    /// Sessions of `authority` in `cookies`. Pages of `origins` may act by cookie, beside those of the own one.
+    ///
+    /// # Errors
+    /// When an origin is none.
+    pub fn new<T: AsRef<str>>(
+        authority: &Arc<Authority>,
+        cookies: SessionCookies,
+        origins: impl IntoIterator<Item = T>,
+    ) -> Result<Self, NotAnOrigin> {
+        let csrf = Csrf::of(authority, &cookies);
+        let csrf = origins
+            .into_iter()
+            .try_fold(csrf, |csrf, origin| csrf.trust_origin(origin.as_ref()))?;
+        let api_csrf = csrf.clone().before_login(BeforeLogin::Origin);
+        Ok(Self {
+            cookies,
+            csrf,
+            api_csrf,
+        })
+    }
+
+    /// The cookies.
+    #[must_use]
+    pub const fn cookies(&self) -> &SessionCookies {
+        &self.cookies
+    }
+
+    /// The protection, for an application's own routes.
+    pub const fn csrf(&self) -> &Csrf {
+        &self.csrf
+    }
+}
+
+/// Around endpoints that act by cookie: forged requests are refused. Behind the guard, so that who calls is told first.
+pub(super) fn unforged(run: Arc<Run<Api>>) -> Arc<Run<Api>> {
+    Arc::new(move |request: Request, api: Api| {
+        let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        let Some(browser) = api.browser().filter(|_| !is_safe) else {
+            return run(request, api);
+        };
+        let (run, csrf) = (Arc::clone(&run), browser.api_csrf.clone());
+        Box::pin(async move {
+            match csrf.check(request).await {
+                Ok(request) => run(request, api).await,
+                Err(problem) => problem.into_response(),
+            }
+        })
+    })
+}
+
+/// Around endpoints by which somebody logs in: only where a request comes from is looked at, since whoever forges it
+/// knows no password but their own, and a page may have lost its token together with its session.
+pub(super) fn from_here(run: Arc<Run<Api>>) -> Arc<Run<Api>> {
+    Arc::new(move |request, api| {
+        let checked = api
+            .browser()
+            .map_or(Ok(()), |browser| browser.api_csrf.check_origin(&request));
+        match checked {
+            Ok(()) => run(request, api),
+            Err(problem) => Box::pin(future::ready(problem.into_response())),
+        }
+    })
+}
+
+/// What a browser brought along beside what its page said.
+pub(crate) struct Visit {
+    browser: Option<Browser>,
+    by_cookie: bool,
+    refresh: Option<SecretString>,
+    device: Option<SecretString>,
+    csrf_tokens: Vec<String>,
+}
+
+impl FromRequestParts<Api> for Visit {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+        let browser = api.browser().cloned();
+        let read = |which: fn(&SessionCookies) -> &Cookie| -> Option<SecretString> {
+            let cookie = which(browser.as_ref()?.cookies());
+            // Of several, none can be told to be the right one.
+            let value = cookie.read(&parts.headers).ok().flatten()?;
+            Some(value.into())
+        };
+        let refresh = read(SessionCookies::refresh);
+        let has_session = refresh.is_some() || read(SessionCookies::access).is_some();
+        Ok(Self {
+            by_cookie: has_session && !parts.headers.contains_key(header::AUTHORIZATION),
+            device: read(SessionCookies::device),
+            csrf_tokens: Cookies::of(&parts.headers)
+                .all(csrf::COOKIE)
+                .map(ToOwned::to_owned)
+                .collect(),
+            refresh,
+            browser,
+        })
+    }
+}
+
+impl Visit {
+    /// The refresh token of the browser's cookie.
+    pub(super) fn refresh_token(&self) -> Option<&str> {
+        self.refresh.as_ref().map(ExposeSecret::expose_secret)
+    }
+
+    /// The device token of the browser's cookie.
+    pub(super) fn device_token(&self) -> Option<SecretString> {
+        self.device.clone()
+    }
+
+    /// Whether the caller is known by cookies, and nothing else.
+    pub(super) const fn by_cookie(&self) -> bool {
+        self.by_cookie
+    }
+
+    /// Whether cookies can be had, where they are `wanted`.
+    pub(super) fn check(&self, wanted: bool) -> Result<(), Problem> {
+        if wanted && self.browser.is_none() {
+            return Err(Problem::invalid([FieldError::body(
+                "cookies",
+                "unavailable",
+                "logins by cookie are not offered here: send the tokens in headers",
+            )]));
+        }
+        Ok(())
+    }
+
+    /// The answer to a login: tokens, or the cookies that hold them. A session that the browser had before ends.
+    pub(super) async fn begin(
+        &self,
+        authority: &Authority,
+        caller: &Caller,
+        pair: TokenPair,
+        cookies: bool,
+    ) -> Result<Response, Problem> {
+        if let (true, Some(old)) = (cookies, self.refresh_token()) {
+            authority.replaced(caller, old).await?;
+        }
+        self.grant(pair, cookies)
+    }
+
+    /// The answer with a new pair: tokens, or the cookies that hold them. Whoever has cookies gets no token that a script
+    /// could read.
+    pub(super) fn grant(&self, pair: TokenPair, cookies: bool) -> Result<Response, Problem> {
+        let Some(browser) = self.browser.as_ref().filter(|_| cookies) else {
+            return Ok(Json(TokenPairResponse::from(pair)).into_response());
+        };
+        let set = browser.cookies.set_session(&pair);
+        let set = set.map_err(|error| Problem::internal(&error))?;
+        let session = pair.session.to_string();
+        let (token, set_token) = browser
+            .csrf
+            .go_on(&session, pair.session_expires_in, &self.csrf_tokens);
+        let body = CookieSessionResponse::new(&pair, token.value());
+        Ok((set, set_token, Json(body)).into_response())
+    }
+
+    /// Makes the browser forget the session, if it had one.
+    pub(super) fn forget(&self, answer: impl IntoResponse) -> Response {
+        match &self.browser {
+            Some(browser) if self.by_cookie => {
+                let cleared = browser.cookies.clear_session().and(browser.csrf.clear());
+                (cleared, answer).into_response()
+            }
+            _ => answer.into_response(),
+        }
+    }
+}
