@@ -121,12 +121,7 @@ async fn also_for_refresh_register_and_password_change(setup: Setup) {
     let wrong =
         json!({"current_password": "wrong horse 9 battery", "new_password": "another horse 7 staple"});
     for _ in 0..5 {
-        let answer = ada.client.post_json("/me/password", &wrong).await;
-        assert!(
-            [400, 403, 422].contains(&answer.status.as_u16()),
-            "{}",
-            answer.status
-        );
+        ada.client.post_json("/me/password", &wrong).await.expect(422);
     }
     ada.client.post_json("/me/password", &wrong).await.expect(429);
 }

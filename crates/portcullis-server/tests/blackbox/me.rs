@@ -54,13 +54,7 @@ async fn changes_the_email_with_the_password_only(setup: Setup) {
         json!({"email": new, "password": "wrong horse 9 battery"}),
         json!({"email": new, "password": ""}),
     ] {
-        let answer = ada.client.patch("/me", &body).await;
-        assert!(
-            [400, 403, 422].contains(&answer.status.as_u16()),
-            "{}: {}",
-            answer.status,
-            answer.body
-        );
+        ada.client.patch("/me", &body).await.expect(422);
     }
     let taken = json!({"email": "BOB@example.com", "password": PASSWORD});
     ada.client.patch("/me", &taken).await.expect(409);
@@ -98,12 +92,7 @@ async fn refuses_wrong_values_and_unowned_fields(setup: Setup) {
         json!({"status": "disabled"}),
         json!({"id": "x", "scopes": ["admin"]}),
     ] {
-        let answer = ada.client.patch("/me", &body).await;
-        assert!(
-            [200, 400, 422].contains(&answer.status.as_u16()),
-            "{}",
-            answer.body
-        );
+        ada.client.patch("/me", &body).await.expect(200);
         let me: UserBody = ada.me().await.expect(200).read();
         assert_eq!(
             (me.roles, me.status.as_str()),
@@ -118,13 +107,7 @@ async fn deletes_the_account_with_the_password_only(setup: Setup) {
     let ada = app.register("ada").await;
     let other = ada.again().await;
     for body in [json!({}), json!({"password": "wrong horse 9 battery"})] {
-        let answer = ada.client.delete_json("/me", &body).await;
-        assert!(
-            [400, 403, 422].contains(&answer.status.as_u16()),
-            "{}: {}",
-            answer.status,
-            answer.body
-        );
+        ada.client.delete_json("/me", &body).await.expect(422);
     }
     ada.client.delete("/me").await;
     ada.me().await.expect(200);

@@ -41,13 +41,7 @@ async fn needs_the_current_password(setup: Setup) {
     let app = start(setup).await;
     let ada = app.register("ada").await;
     let wrong = json!({"current_password": "wrong horse 9 battery", "new_password": NEW});
-    let answer = ada.client.post_json("/me/password", &wrong).await;
-    assert!(
-        [400, 403, 422].contains(&answer.status.as_u16()),
-        "{}: {}",
-        answer.status,
-        answer.body
-    );
+    ada.client.post_json("/me/password", &wrong).await.expect(422);
     ada.client
         .post_json("/me/password", &json!({"new_password": NEW}))
         .await
