@@ -21,6 +21,7 @@ pub mod equivalence;
 pub mod hostile;
 pub mod jwt;
 pub mod manners;
+pub mod memory;
 pub mod people;
 pub mod server;
 pub mod stopwatch;

@@ -132,8 +132,10 @@ pub(crate) struct HttpSettings {
     pub(crate) header_timeout: Duration,
     /// How long a stopping server waits for requests.
     pub(crate) drain_timeout: Duration,
-    /// Connections at a time.
+    /// Connections at a time, and requests at a time.
     pub(crate) max_connections: u32,
+    /// Connections that may stay open between requests.
+    pub(crate) kept_connections: u32,
 }
 
 /// TLS.
@@ -280,5 +282,6 @@ fn http(from: &mut Resolver) -> HttpSettings {
         header_timeout: from.duration("http.header_timeout"),
         drain_timeout: from.duration("http.drain_timeout"),
         max_connections: from.integer("http.max_connections"),
+        kept_connections: from.integer("http.kept_connections"),
     }
 }

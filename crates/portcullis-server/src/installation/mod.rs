@@ -163,6 +163,7 @@ fn builder(settings: &Settings, address: SocketAddr) -> Builder {
         .cors_origins(&settings.cors_origins)
         .hsts(hsts)
         .max_body(settings.http.max_body)
+        .max_requests(usize::try_from(settings.http.max_connections).unwrap_or(usize::MAX))
         .request_timeout(settings.http.request_timeout)
 }
 

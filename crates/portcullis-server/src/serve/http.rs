@@ -12,8 +12,11 @@ use axum_server::{
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
 
-use super::connections::Bounded;
+use super::{connections::Bounded, version::Telling};
 use crate::config::HttpSettings;
+
+/// Largest headers of a request in bytes, and largest buffer of a connection (decision 0053).
+const LARGEST_HEADERS: u32 = 16 * 1024;
 
 /// Serves `app` until `handle` ends it.
 pub(super) async fn run(
@@ -23,14 +26,14 @@ pub(super) async fn run(
     settings: &HttpSettings,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
-    let bounded = Bounded::new(settings.max_connections);
+    let bounded = Bounded::new(settings.max_connections, settings.kept_connections);
     let server = configured(axum_server::from_tcp(listener)?, settings).handle(handle);
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     if let Some(tls) = tls {
         let tls = RustlsAcceptor::new(tls).handshake_timeout(settings.header_timeout);
-        server.acceptor(tls.acceptor(bounded)).serve(app).await
+        server.acceptor(Telling(tls.acceptor(bounded))).serve(app).await
     } else {
-        server.acceptor(bounded).serve(app).await
+        server.acceptor(Telling(bounded)).serve(app).await
     }
 }
 
@@ -38,10 +41,13 @@ fn configured(mut server: Server<SocketAddr>, settings: &HttpSettings) -> Server
     let http = server.http_builder();
     http.http1()
         .header_read_timeout(settings.header_timeout)
-        .max_buf_size(64 * 1024);
+        .max_buf_size(LARGEST_HEADERS as usize);
     http.http2()
         .max_concurrent_streams(128)
-        .max_header_list_size(16 * 1024)
+        .max_header_list_size(LARGEST_HEADERS)
+        // What a client may send that nobody has read yet: one body, and a few of all its requests.
+        .initial_stream_window_size(64 * 1024)
+        .initial_connection_window_size(256 * 1024)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20));
     server

@@ -6,6 +6,7 @@ mod connections;
 mod http;
 mod signals;
 mod tls;
+mod version;
 
 use std::{
     io,

@@ -143,6 +143,19 @@ async fn refuses_what_is_not_a_login(setup: Setup) {
         .post_json("/auth/login", &json!({"email": 7, "password": PASSWORD}))
         .await
         .expect(422);
+    // What is typed is held while it waits for a hash, so it has a length.
+    for (email, password, status) in [
+        (
+            format!("{}@example.com", "a".repeat(1013)),
+            PASSWORD.to_owned(),
+            422,
+        ),
+        ("ada@example.com".to_owned(), "x".repeat(4097), 422),
+        ("ada@example.com".to_owned(), "x".repeat(4096), 401),
+    ] {
+        let answer = people::login(&client, &email, &password).await;
+        answer.expect(status);
+    }
     let twice = [
         ("username", "ada@example.com"),
         ("username", "bob@example.com"),

@@ -46,6 +46,9 @@ async fn needs_the_current_password(setup: Setup) {
         .post_json("/me/password", &json!({"new_password": NEW}))
         .await
         .expect(422);
+    // However wrong it is, it is not held while it waits for a hash.
+    let endless = json!({"current_password": "x".repeat(4097), "new_password": NEW});
+    ada.client.post_json("/me/password", &endless).await.expect(422);
     app.client()
         .post_json(
             "/me/password",

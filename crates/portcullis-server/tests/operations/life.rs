@@ -1,4 +1,4 @@
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 
 use rustix::process::Signal;
 
@@ -227,6 +227,93 @@ fn too_many_connections_find_the_door_shut() {
         stream.read_exact(&mut [0; 12]).is_ok()
     });
     assert!(taken);
+}
+
+/// The head of one answer, in lower case.
+fn head(stream: &mut impl Read) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap().to_lowercase()
+}
+
+#[test]
+fn beyond_those_that_are_kept_a_connection_ends_with_its_answer() {
+    let place = Place::new().env("PORTCULLIS_HTTP__KEPT_CONNECTIONS", "2");
+    let server = place.serve(&[]);
+    let ask = |stream: &mut std::net::TcpStream| {
+        stream
+            .write_all(b"GET /nothing HTTP/1.1\r\nHost: test\r\n\r\n")
+            .unwrap();
+        head(stream)
+    };
+    let mut kept = [server.connect(), server.connect()];
+    for stream in &mut kept {
+        assert!(!ask(stream).contains("connection: close"));
+    }
+    let mut third = server.connect();
+    let answer = ask(&mut third);
+    assert!(
+        answer.starts_with("http/1.1 404 ") && answer.contains("connection: close"),
+        "{answer}"
+    );
+    // The rest is the body, and then the end.
+    third.read_to_end(&mut Vec::new()).unwrap();
+    // Those who were there before notice nothing of it.
+    for stream in &mut kept {
+        let mut rest = vec![0; 4096];
+        assert!(stream.read(&mut rest).unwrap() > 0);
+        assert!(!ask(stream).contains("connection: close"));
+    }
+}
+
+#[test]
+fn both_versions_are_told_apart_however_they_arrive() {
+    // The preface of HTTP/2 and an empty SETTINGS frame (RFC 9113, sections 3.4 and 6.5).
+    let http2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let http1: &[u8] = b"POST /auth/login HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n";
+    let server = Place::new();
+    let server = server.serve(&[]);
+    for first in [1, 2, 3, 20, usize::MAX] {
+        for bytes in [http1, http2] {
+            let mut stream = server.connect();
+            stream.set_nodelay(true).unwrap();
+            let (first, rest) = bytes.split_at(first.min(bytes.len()));
+            stream.write_all(first).unwrap();
+            // Another connection's answer says that the server has had time to look at the first bytes.
+            server.get("/healthz");
+            stream.write_all(rest).unwrap();
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).unwrap();
+            if bytes == http1 {
+                assert_eq!(&answer, b"HTTP/1.1 415");
+            } else {
+                // A frame: three bytes of length, then the type, SETTINGS.
+                assert_eq!(answer[3], 4, "{answer:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn headers_beyond_their_limit_are_refused() {
+    let server = Place::new();
+    let server = server.serve(&[]);
+    for (length, status) in [(12 * 1024, "200"), (20 * 1024, "431")] {
+        let mut stream = server.connect();
+        let padding = "a".repeat(length);
+        // Refused before all of it is read, it may end in a reset.
+        let _ = write!(
+            stream,
+            "GET /healthz HTTP/1.1\r\nHost: test\r\nX-Padding: {padding}\r\n\r\n"
+        );
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, format!("HTTP/1.1 {status}").as_bytes());
+    }
 }
 
 #[test]

@@ -174,10 +174,10 @@ impl Process {
         self.child.id()
     }
 
-    /// The most resident memory that it ever had, in KiB (`VmHWM`).
+    /// Resident memory now, in KiB (`VmRSS`).
     #[must_use]
-    pub fn peak_resident_kib(&self) -> u64 {
-        self.status_kib("VmHWM")
+    pub fn resident_kib(&self) -> u64 {
+        self.status_kib("VmRSS")
     }
 
     /// Resident memory that is mapped from no file, in KiB (`RssAnon`): what was allocated.

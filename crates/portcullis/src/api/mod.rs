@@ -12,6 +12,7 @@ mod problems;
 mod responses;
 mod scopes;
 mod state;
+mod typed;
 mod well_known;
 
 use http::request::Parts;

@@ -20,7 +20,7 @@ use tracing::Instrument;
 use super::{
     Cors, TrustedProxies, address, headers,
     request_id::{self, RequestIds, X_REQUEST_ID},
-    shelter::Shelter,
+    shelter::{Places, Shelter},
 };
 use crate::gate::MatchedRoute;
 
@@ -37,6 +37,9 @@ pub struct EdgeConfig {
     pub max_body: usize,
     /// Longest time until an answer begins. 30 s by default.
     pub timeout: Duration,
+    /// Requests under way at a time; more get 503 at once. 10,000 by default. Together with `max_body` this bounds what
+    /// clients can make the process hold.
+    pub max_requests: usize,
 }
 
 impl Default for EdgeConfig {
@@ -47,6 +50,7 @@ impl Default for EdgeConfig {
             hsts: false,
             max_body: 64 * 1024,
             timeout: Duration::from_secs(30),
+            max_requests: 10_000,
         }
     }
 }
@@ -65,6 +69,7 @@ pub struct Edge {
     cors: Option<Cors>,
     max_body: usize,
     timeout: Duration,
+    places: Places,
 }
 
 impl Edge {
@@ -81,6 +86,7 @@ impl Edge {
             cors: config.cors,
             max_body: config.max_body,
             timeout: config.timeout,
+            places: Places::new(config.max_requests),
         }
     }
 }
@@ -105,6 +111,7 @@ impl<S: Clone> Layer<S> for Edge {
     fn layer(&self, inner: S) -> EdgeService<S> {
         let shelter = Shelter {
             inner,
+            places: self.places.clone(),
             max_body: self.max_body,
             timeout: self.timeout,
         };

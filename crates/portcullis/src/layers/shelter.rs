@@ -1,6 +1,10 @@
 use std::{
     convert::Infallible,
     panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -21,10 +25,43 @@ use crate::{input::too_large, problem::Problem};
 const DRAINED: u64 = 4;
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
-/// Bounds what a request may cost: its body's size, its time; and keeps a panic from closing the connection.
+/// How many requests may be under way: connections do not tell, since one of HTTP/2 carries many.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    taken: Arc<AtomicUsize>,
+    most: usize,
+}
+
+/// Held by one request until it is answered.
+struct Place(Arc<AtomicUsize>);
+
+impl Places {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            taken: Arc::default(),
+            most,
+        }
+    }
+
+    fn take(&self) -> Option<Place> {
+        // Counted first, so that of two who come for the last place only one gets it; given back by dropping.
+        let before = self.taken.fetch_add(1, Ordering::Relaxed);
+        let place = Place(Arc::clone(&self.taken));
+        (before < self.most).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Bounds what requests may cost: their number, the size of a body, time; and keeps a panic from closing the connection.
 #[derive(Clone, Debug)]
 pub(super) struct Shelter<S> {
     pub(super) inner: S,
+    pub(super) places: Places,
     pub(super) max_body: usize,
     pub(super) timeout: Duration,
 }
@@ -43,6 +80,9 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let (max_body, timeout) = (self.max_body, self.timeout);
+        let Some(place) = self.places.take() else {
+            return Box::pin(async { Ok(Problem::unavailable(Duration::from_secs(1)).into_response()) });
+        };
         if let Some(length) = declared_length(&request).filter(|length| *length > max_body as u64) {
             let waits = request.headers().contains_key(header::EXPECT);
             let rest = (!waits && length <= DRAINED * max_body as u64).then(|| request.into_body());
@@ -51,6 +91,7 @@ where
                     // Whoever sends too slowly loses the answer, not our time.
                     let _ = tokio::time::timeout(timeout.min(DRAIN_TIME), drain(rest)).await;
                 }
+                drop(place);
                 Ok(too_large().into_response())
             });
         }
@@ -64,6 +105,7 @@ where
         DefaultBodyLimit::disable().apply(&mut request);
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {
+            let _place = place;
             Ok(match tokio::time::timeout(timeout, answer).await {
                 Ok(Ok(Ok(response))) => response,
                 Ok(Err(_)) => {

@@ -432,10 +432,40 @@ async fn a_connection_can_be_used_again_after_a_panic() {
 }
 
 #[test]
-fn the_default_timeout_and_body_limit_are_what_the_documentation_says() {
+fn the_default_limits_are_what_the_documentation_says() {
     let config = EdgeConfig::default();
     assert_eq!(
-        (config.max_body, config.timeout),
-        (65_536, Duration::from_secs(30))
+        (config.max_body, config.timeout, config.max_requests),
+        (65_536, Duration::from_secs(30), 10_000)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_beyond_the_most_are_refused_and_give_their_places_back() {
+    let most = EdgeConfig {
+        max_requests: 2,
+        ..config()
+    };
+    let service = Edge::new(most, Arc::new(MovableClock::default()), &SystemRng).layer(router());
+    let ask = |path| {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        service.clone().oneshot(request)
+    };
+    let (first, second) = (tokio::spawn(ask("/forever")), tokio::spawn(ask("/forever")));
+    tokio::task::yield_now().await;
+    for _ in 0..3 {
+        let refused = ask("/id").await.unwrap();
+        assert_eq!(refused.status(), 503);
+        assert_eq!(refused.headers()["retry-after"], "1");
+        assert!(refused.headers().contains_key("x-request-id"));
+    }
+    // One client goes away, the other is answered (its time is over), one handler fails.
+    first.abort();
+    assert!(first.await.is_err());
+    assert_eq!(ask("/id").await.unwrap().status(), 200);
+    assert_eq!(second.await.unwrap().unwrap().status(), 503);
+    for _ in 0..3 {
+        assert_eq!(ask("/panic").await.unwrap().status(), 500);
+    }
+    assert_eq!(ask("/id").await.unwrap().status(), 200);
 }

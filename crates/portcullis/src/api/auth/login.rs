@@ -1,11 +1,8 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use portcullis_core::{
-    authority::{Authority, LoginRequest},
-    password::Password,
-};
-use secrecy::{ExposeSecret as _, SecretString};
+use portcullis_core::authority::{Authority, LoginRequest};
+use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -15,6 +12,7 @@ use crate::{
         ByCaller, LoginAnswer,
         browser::Visit,
         documented::{BodyErrors, Forged, Limited, NotLoggedIn},
+        typed,
     },
     input::{Body, Check, Valid, Validate, password_form},
     problem::Problem,
@@ -71,10 +69,12 @@ impl Validate for LoginBody {
 
     fn validate(self, check: &mut Check) -> Option<Login> {
         let scopes = password_form::scopes(check, self.scope.as_deref())?;
+        let identifier = typed::identifier(check, "email", self.email);
+        let password = typed::password(check, "password", &self.password);
         Some(Login {
             request: LoginRequest {
-                identifier: self.email,
-                password: Password::new(self.password.expose_secret()),
+                identifier: identifier?,
+                password: password?,
                 scopes: Some(scopes).filter(|scopes| !scopes.is_empty()),
                 device: self.device_token,
             },

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::{extract::State, response::Response};
 use http::StatusCode;
 use portcullis_core::{authority::Authority, password::Password};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -13,6 +13,7 @@ use crate::{
         ByCaller,
         browser::Visit,
         documented::{BodyErrors, Conflict, Limited},
+        typed,
     },
     input::{Check, Json, Valid, Validate},
     problem::Problem,
@@ -29,8 +30,8 @@ pub(crate) struct DeleteMeRequest {
 impl Validate for DeleteMeRequest {
     type Valid = Password;
 
-    fn validate(self, _: &mut Check) -> Option<Password> {
-        Some(Password::new(self.password.expose_secret()))
+    fn validate(self, check: &mut Check) -> Option<Password> {
+        typed::password(check, "password", &self.password)
     }
 }
 

@@ -5,7 +5,7 @@ use portcullis_core::{
     authority::{AccountError, Authority},
     password::Password,
 };
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -16,6 +16,7 @@ use crate::{
         browser::Visit,
         documented::{BodyErrors, Conflict, Limited},
         problems::wrong_password,
+        typed,
     },
     input::{Check, Json, Valid, Validate},
     problem::Problem,
@@ -40,10 +41,12 @@ pub(crate) struct ChangePassword {
 impl Validate for ChangePasswordRequest {
     type Valid = ChangePassword;
 
-    fn validate(self, _: &mut Check) -> Option<ChangePassword> {
+    fn validate(self, check: &mut Check) -> Option<ChangePassword> {
+        let current = typed::password(check, "current_password", &self.current_password);
+        let new = typed::password(check, "new_password", &self.new_password);
         Some(ChangePassword {
-            current: Password::new(self.current_password.expose_secret()),
-            new: Password::new(self.new_password.expose_secret()),
+            current: current?,
+            new: new?,
         })
     }
 }

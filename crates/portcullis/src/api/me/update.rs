@@ -1,11 +1,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use portcullis_core::{
-    authority::{Authority, ProfileChange},
-    password::Password,
-};
-use secrecy::{ExposeSecret as _, SecretString};
+use portcullis_core::authority::{Authority, ProfileChange};
+use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -14,6 +11,7 @@ use crate::{
     api::{
         ByCaller, UserResponse,
         documented::{BodyErrors, Conflict, Limited},
+        typed,
     },
     input::{Check, Json, Valid, Validate},
     problem::Problem,
@@ -42,12 +40,14 @@ impl Validate for UpdateMeRequest {
         if self.email.is_some() && self.password.is_none() {
             check.refuse("password", "missing", "required to change the email");
         }
+        let password = match &self.password {
+            Some(password) => typed::password(check, "password", password).map(Some),
+            None => Some(None),
+        };
         Some(ProfileChange {
             name: name?,
             email: email?,
-            password: self
-                .password
-                .map(|password| Password::new(password.expose_secret())),
+            password: password?,
         })
     }
 }

@@ -56,6 +56,13 @@ impl Builder {
         self
     }
 
+    /// Requests under way at a time; more get 503 at once. 10,000 unless told. Together with `max_body` this bounds what
+    /// bodies can take of the memory.
+    pub fn max_requests(mut self, most: usize) -> Self {
+        self.http.max_requests = most;
+        self
+    }
+
     /// A request that is not answered by then gets 503; 30 seconds unless told.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.config.request_deadline = timeout;
@@ -99,6 +106,7 @@ impl Builder {
                 .unwrap_or_else(|| self.config.issuer.starts_with("https://")),
             max_body: self.http.max_body,
             timeout: self.config.request_deadline,
+            max_requests: self.http.max_requests,
         })
     }
 }

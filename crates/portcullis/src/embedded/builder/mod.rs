@@ -65,6 +65,7 @@ pub(super) struct Http {
     pub(super) session_cookies: Option<SessionCookies>,
     pub(super) hsts: Option<bool>,
     pub(super) max_body: usize,
+    pub(super) max_requests: usize,
 }
 
 /// `iss` and `aud` of an application that nobody else asks for tokens.
@@ -87,6 +88,7 @@ impl Builder {
                 session_cookies: None,
                 hsts: None,
                 max_body: 64 * 1024,
+                max_requests: 10_000,
             },
             roles: DeclaredAll::default(),
             clock: Arc::new(SystemClock),
