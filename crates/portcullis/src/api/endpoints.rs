@@ -119,15 +119,15 @@ fn all_but_admin() -> Routes<Api> {
 }
 
 fn register() -> Routes<Api> {
-    routes!(auth::register::register).around(from_here)
+    routes!(auth::register::register).refusing_forged(from_here)
 }
 
 fn login() -> Routes<Api> {
-    routes!(auth::login::login).around(from_here)
+    routes!(auth::login::login).refusing_forged(from_here)
 }
 
 fn refresh() -> Routes<Api> {
-    routes!(auth::refresh::refresh).around(unforged)
+    routes!(auth::refresh::refresh).refusing_forged(unforged)
 }
 
 fn csrf() -> Routes<Api> {
@@ -135,7 +135,7 @@ fn csrf() -> Routes<Api> {
 }
 
 fn logout() -> Routes<Api> {
-    routes!(auth::logout::logout, auth::logout_all::logout_all).around(unforged)
+    routes!(auth::logout::logout, auth::logout_all::logout_all).refusing_forged(unforged)
 }
 
 fn me() -> Routes<Api> {
@@ -145,11 +145,11 @@ fn me() -> Routes<Api> {
         me::delete::delete_me,
         me::password::change_password,
     )
-    .around(unforged)
+    .refusing_forged(unforged)
 }
 
 fn sessions() -> Routes<Api> {
-    routes!(me::sessions::list::my_sessions, me::sessions::end::end_my_session).around(unforged)
+    routes!(me::sessions::list::my_sessions, me::sessions::end::end_my_session).refusing_forged(unforged)
 }
 
 fn admin() -> Routes<Api> {
@@ -165,7 +165,7 @@ fn admin() -> Routes<Api> {
         admin::roles::delete::delete_role,
         admin::audit::list_audit,
     )
-    .around(unforged)
+    .refusing_forged(unforged)
 }
 
 fn keys() -> Routes<Api> {

@@ -1,5 +1,5 @@
-//! Protection against requests that a page of somebody else makes in a visitor's name (CSRF): [`Csrf`], a layer around a
-//! router whose handlers act on cookies.
+//! Protection against requests that a page of somebody else makes in a visitor's name (CSRF): [`Csrf`], for routes that
+//! act on cookies. Give it to the gate ([`Gate::csrf`](crate::Gate::csrf)), or put it around any axum router as a layer.
 //!
 //! | request | must |
 //! |---|---|
@@ -35,7 +35,7 @@
 //! let session = Cookie::new("session", CookieScheme::of("https://notes.example.com")?)?;
 //! let csrf = Csrf::new(BoundTokens::generate(&SystemRng), session);
 //! let routes: Routes = Routes::new().route("/notes", get(form).post(keep));
-//! // Gate::new(provider).merge(routes).into_router()?.layer(csrf)
+//! // Gate::new(provider).merge(routes).csrf(&csrf)
 //! # drop((csrf, routes));
 //! # Ok::<(), portcullis::cookie::CookieError>(())
 //! ```
@@ -94,13 +94,14 @@ pub enum BeforeLogin {
 )]
 pub struct NotAnOrigin(String);
 
-/// Protects a router: see [`crate::csrf`]. A layer; clones share what they were told.
+/// Refuses forged requests: see [`crate::csrf`]. Clones share what they were told.
 ///
-/// Put it around the router that the gate gives (`gate.into_router()?.layer(csrf)`), inside an
-/// [`Edge`](crate::layers::Edge). Behind a proxy that changes `Host`, and for pages of other origins that CORS lets in,
-/// name the origins by [`Csrf::trust_origin`].
+/// Given to a gate it stands behind each guard. As a layer around a whole router (`router.layer(csrf)`), inside an
+/// [`Edge`](crate::layers::Edge), it stands before all of them, and asks the endpoints of a Portcullis for a token too,
+/// though they look after themselves. Behind a proxy that changes `Host`, and for pages of other origins that CORS lets
+/// in, name the origins by [`Csrf::trust_origin`].
 #[derive(Clone)]
-#[must_use = "a layer does nothing until a router is inside it"]
+#[must_use = "it does nothing until a gate has it, or a router is inside it"]
 pub struct Csrf(Arc<Inner>);
 
 #[derive(Clone)]

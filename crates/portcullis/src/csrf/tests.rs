@@ -541,3 +541,74 @@ async fn a_page_that_asks_for_a_token_without_the_layer_fails() {
     let response = router().oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
+
+mod at_a_gate {
+    //! The same behind the guards.
+
+    use super::*;
+    use crate::{gate::Routes, routing::any};
+
+    fn gate(csrf: &Csrf) -> Router {
+        let own = Routes::new()
+            .route("/own", post(login))
+            .refusing_forged(|run| run);
+        Gate::new(Names)
+            .merge(own)
+            .route("/", get(form).post(keep))
+            .route("/hooks/{name}", post(login))
+            .nest("/below", Routes::new().route("/hooks/{name}", post(login)))
+            .fallback(async |_: Public| "anything")
+            .csrf(csrf)
+            .route("/later", any(login))
+            .into_router()
+            .unwrap()
+    }
+
+    async fn send(request: request::Builder, body: impl Into<Body>) -> Response {
+        let csrf = csrf().exempt(Method::POST, "/hooks/{name}");
+        let request = request.header("host", "notes.example.com").body(body.into());
+        gate(&csrf).oneshot(request.unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_is_nobody_learns_that_first() {
+        let nobody = Request::post("/").header("sec-fetch-site", "cross-site");
+        assert_eq!(send(nobody, "").await.status(), 401);
+        let token = token_of("ada");
+        assert_eq!(send(from_ada(Method::POST, &token), "").await.status(), 403);
+        let good = from_ada(Method::POST, &token).header("x-csrf-token", &token);
+        assert_eq!(text(send(good, "note").await).await, "note");
+        let field = format!("csrf_token={token}");
+        assert_eq!(text(send(form_of_ada(&token), field.clone()).await).await, field);
+        let bearer = Request::post("/").header("authorization", "Bearer ada");
+        assert_eq!(send(bearer, "").await.status(), 200);
+    }
+
+    #[tokio::test]
+    async fn pages_get_their_token() {
+        let page = send(Request::get("/"), "").await;
+        assert_eq!(cookies(page.headers()).len(), 2);
+        let token = cookies(page.headers()).remove(0);
+        assert_eq!(token, format!("csrf_token={}", text(page).await));
+    }
+
+    #[tokio::test]
+    async fn each_route_so_far_is_protected_once() {
+        let forged = |path: &str| {
+            Request::post(path)
+                .header("cookie", "__Host-session=ada")
+                .header("sec-fetch-site", "cross-site")
+        };
+        for (path, expected) in [
+            ("/", 403),
+            ("/below/hooks/a", 403),
+            ("/nowhere", 403),
+            ("/hooks/a", 200),
+            // It looks after itself, and the last one came too late.
+            ("/own", 200),
+            ("/later", 200),
+        ] {
+            assert_eq!(send(forged(path), "").await.status(), expected, "{path}");
+        }
+    }
+}

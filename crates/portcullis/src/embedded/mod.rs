@@ -151,7 +151,7 @@ impl Portcullis {
     }
 
     /// Protects the application's own routes against requests that other pages forge, where pages log in by cookie. Give
-    /// it to `Router::layer`, before [`Portcullis::edge`].
+    /// it to [`Gate::csrf`](crate::Gate::csrf).
     pub fn csrf(&self) -> Option<Csrf> {
         self.inner.api.browser().map(|browser| browser.csrf().clone())
     }

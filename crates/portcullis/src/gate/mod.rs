@@ -55,6 +55,7 @@ pub(crate) use self::{
 };
 use crate::{
     access::{Caller, EnforcedWith, LocalUser, Public, ServedBy, StatesAccess},
+    csrf::Csrf,
     docs_page,
     openapi::Documentation,
     problem::{DEFAULT_REALM, Problem},
@@ -137,6 +138,15 @@ where
     {
         let routes = Routes::new().service::<A, Svc>(prefix, service);
         self.merge(routes)
+    }
+
+    /// See [`Routes::csrf`]: of all routes so far, and of the fallback.
+    #[must_use]
+    pub fn csrf(mut self, csrf: &Csrf) -> Self {
+        if let Some(fallback) = &mut self.fallback {
+            fallback.refuse_forged(|run| csrf.around(run));
+        }
+        self.map(|routes| routes.csrf(csrf))
     }
 
     /// See [`Routes::demanding`].

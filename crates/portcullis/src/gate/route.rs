@@ -64,6 +64,8 @@ pub struct Route<S, U> {
     run: Arc<Run<S>>,
     /// Whether what runs sees its path without that of the route.
     mounts: bool,
+    /// Whether requests that pages of others forge are refused.
+    unforged: bool,
     /// An argument that states access and is not the first.
     too_late: Option<&'static str>,
     user: PhantomData<fn(U)>,
@@ -111,6 +113,7 @@ where
             limits: Limits::default(),
             run,
             mounts: false,
+            unforged: false,
             too_late: None,
             user: PhantomData,
         }
@@ -142,6 +145,14 @@ where
     /// Puts something around the handler, behind the guard.
     pub(super) fn around(&mut self, wrap: impl FnOnce(Arc<Run<S>>) -> Arc<Run<S>>) {
         self.run = wrap(Arc::clone(&self.run));
+    }
+
+    /// Puts something around the handler that refuses forged requests, unless something does already.
+    pub(super) fn refuse_forged(&mut self, wrap: impl FnOnce(Arc<Run<S>>) -> Arc<Run<S>>) {
+        if !self.unforged {
+            self.around(wrap);
+            self.unforged = true;
+        }
     }
 
     pub(super) fn row(&self) -> AccessRow {
@@ -184,6 +195,7 @@ where
             limits: self.limits,
             run: Arc::new(move |request, _| run(request, state.clone())),
             mounts: self.mounts,
+            unforged: self.unforged,
             too_late: self.too_late,
             user: PhantomData,
         }

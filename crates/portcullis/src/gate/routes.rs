@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     access::{Caller, EnforcedWith, LocalUser, ServedBy, StatesAccess},
+    csrf::Csrf,
     openapi::Described,
     provider::AnyProvider,
     rate_limit::IntoLimit,
@@ -164,6 +165,30 @@ where
             let mut route = Route::mounting::<A>(place, Arc::clone(&run));
             route.path = path;
             self.routes.push(route);
+        }
+        self
+    }
+
+    /// Refuses requests to the routes so far that pages of somebody else forge: see [`crate::csrf`]. Behind each guard, so
+    /// that who is nobody learns that first. Routes that do so already, as those of a Portcullis, stay as they are.
+    ///
+    /// ```
+    /// use portcullis::{Public, Routes, cookie::{Cookie, CookieScheme}, csrf::Csrf, routing::post};
+    /// use portcullis::core::{key::BoundTokens, rng::SystemRng};
+    ///
+    /// let session = Cookie::new("session", CookieScheme::Https)?;
+    /// let csrf = Csrf::new(BoundTokens::generate(&SystemRng), session);
+    /// let routes: Routes = Routes::new().route("/notes", post(async |_: Public| "kept")).csrf(&csrf);
+    /// # Ok::<(), portcullis::cookie::CookieError>(())
+    /// ```
+    pub fn csrf(self, csrf: &Csrf) -> Self {
+        self.refusing_forged(|run| csrf.around(run))
+    }
+
+    /// Puts something around each handler that refuses forged requests.
+    pub(crate) fn refusing_forged(mut self, wrap: impl Fn(Arc<Run<S>>) -> Arc<Run<S>>) -> Self {
+        for route in &mut self.routes {
+            route.refuse_forged(&wrap);
         }
         self
     }

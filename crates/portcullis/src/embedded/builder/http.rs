@@ -28,7 +28,7 @@ impl Builder {
     }
 
     /// Lets pages log in by cookie: `POST /auth/login` with `cookies: true` sets these, and whoever brings them is logged
-    /// in. Not possible unless told. Give [`Portcullis::csrf`](crate::Portcullis::csrf) to the router of the application,
+    /// in. Not possible unless told. Give [`Portcullis::csrf`](crate::Portcullis::csrf) to the gate of the application,
     /// so that its own routes are protected as well; those of [`Portcullis::routes`](crate::Portcullis::routes) are.
     ///
     /// ```
