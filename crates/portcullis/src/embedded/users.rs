@@ -8,6 +8,7 @@ use portcullis_core::{
 
 use crate::{
     access::DeclaredRoles,
+    hash::AsPassword,
     problem::{FieldError, Problem},
 };
 
@@ -62,9 +63,10 @@ impl From<NewUserError> for Problem {
 impl NewUser {
     /// Someone with an email and a password. The name is the part of the email before the `@` unless told, the roles
     /// are those of whoever registers.
-    pub fn new(email: impl Into<String>, password: &str) -> Self {
+    #[expect(clippy::needless_pass_by_value, reason = "as it came from `secret(..)`")]
+    pub fn new(email: impl Into<String>, password: impl AsPassword) -> Self {
         Self {
-            password: Some(Password::new(password)),
+            password: Some(password.as_password()),
             ..Self::without_password(email)
         }
     }
