@@ -50,6 +50,21 @@ apt_install() {
   return 1
 }
 
+# python_venv NAME FOLDER: the packages of FOLDER/requirements.txt under FOLDER/constraints.txt, in .testenv/NAME. Its stamp
+# holds the checksum of both: they are installed again only when that changes.
+python_venv() {
+  local venv="$TESTENV/$1" folder="$2" want
+  want="$(cat "$folder"/{requirements,constraints}.txt | sha256sum)"
+  if [ "$(cat "$venv.stamp" 2>/dev/null)" != "$want" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 5 \
+      -r "$folder/requirements.txt" -c "$folder/constraints.txt"
+    "$venv/bin/pip" check --disable-pip-version-check
+    echo "$want" >"$venv.stamp"
+  fi
+}
+
 # cargo_tool CRATE BINARY VERSION [cargo install arguments]: builds it into .testenv, unless it is there or on the PATH.
 cargo_tool() {
   local crate="$1" binary="$2" version="$3"

@@ -1,17 +1,11 @@
 //! Users, their roles, and what they may do, in the database of the application.
 
+mod auth;
+
 use std::{error::Error, net::SocketAddr};
 
 use axum::{extract::State, http::StatusCode};
-use portcullis::{
-    Allow, AnyOf, Gate, Portcullis, Problem, Public,
-    core::{authority::TryLater, store::Purged},
-    embedded::NewUser,
-    input::Json,
-    openapi::Documentation,
-    routes, schedule, secret,
-    secret::ExposeSecret as _,
-};
+use portcullis::{Allow, AnyOf, Gate, Problem, Public, input::Json, openapi::Documentation, routes};
 use serde::{Deserialize, Serialize};
 use sqlx::{
     FromRow, SqlitePool,
@@ -20,11 +14,7 @@ use sqlx::{
 use tokio::net::TcpListener;
 use utoipa::ToSchema;
 
-portcullis::roles! {
-    pub enum Role { Admin = "admin", Editor = "editor", Publisher = "publisher", Reader = "reader" }
-    Admin > Editor > Reader;
-    Admin > Publisher > Reader;
-}
+use auth::{Editor, Publisher};
 
 #[derive(Deserialize, ToSchema)]
 struct Draft {
@@ -69,11 +59,6 @@ async fn create(
     }
 }
 
-/// Sessions and revocations that are over. It is done once a day anyway; said here, it is done at three.
-async fn purge(auth: Portcullis) -> Result<Purged, TryLater> {
-    auth.authority().purge().await
-}
-
 async fn open() -> Result<SqlitePool, sqlx::Error> {
     let file = SqliteConnectOptions::new()
         .filename("articles.db")
@@ -97,16 +82,7 @@ async fn open() -> Result<SqlitePool, sqlx::Error> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let db = open().await?;
-    let auth = Portcullis::builder()
-        .sqlite_pool(db.clone())
-        .roles::<Role>()
-        .default_role(Role::Reader)
-        .build()
-        .await?;
-    let password = secret("ADMIN_PASSWORD")?;
-    let admin = NewUser::new("admin@example.com", password.expose_secret()).role(Role::Admin);
-    auth.ensure_user(admin).await?;
-
+    let auth = auth::open(db.clone()).await?;
     let app = Gate::new(auth.clone())
         .merge(auth.routes())
         .routes(routes!(list, create))
@@ -114,7 +90,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_state(db)
         .into_router()?
         .layer(auth.edge());
-    schedule("0 0 3 * * *", move || purge(auth.clone()))?.start();
 
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address).await?;

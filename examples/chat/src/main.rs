@@ -76,7 +76,7 @@ async fn talk(mut socket: WebSocket, user: LocalUser, Room(room): Room) {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let auth = Portcullis::builder().sqlite("chat.db").build().await?;
-    let router = Gate::new(auth.clone())
+    let app = Gate::new(auth.clone())
         .merge(auth.routes())
         .route("/", get(page))
         .route("/page.js", get(script))
@@ -87,13 +87,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .into_router()?
         .layer(auth.edge());
 
-    let address = std::env::args().nth(1);
-    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:3000")).await?;
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(address).await?;
     println!("Listening on http://{}", listener.local_addr()?);
-    axum::serve(
-        listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .await?;
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }

@@ -109,16 +109,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let file = SqliteConnectOptions::new()
         .filename("own-users.db")
         .create_if_missing(true);
-    let app = App {
+    let state = App {
         pool: SqlitePool::connect_with(file).await?,
         tokens: Tokens::hs256(&secret("JWT_SECRET")?)?,
         revocations: Revocations::default(),
     };
-    users::create_table(&app.pool).await?;
-    users::add_first_admin(&app.pool, &secret("ADMIN_PASSWORD")?).await?;
-    app.revocations.purge_expired(&app.pool).await?;
+    users::create_table(&state.pool).await?;
+    users::add_first_admin(&state.pool, &secret("ADMIN_PASSWORD")?).await?;
+    state.revocations.purge_expired(&state.pool).await?;
 
-    let router = Gate::new(current_user)
+    let app = Gate::new(current_user)
         .route("/register", post(users::register).rate_limit(rate!("10/minute")))
         .route("/login", post(users::login).rate_limit(rate!("10/minute")))
         .route("/logout", post(logout))
@@ -126,17 +126,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/drafts", get(drafts))
         .route("/users", get(list))
         .route("/users/{id}/role", put(set_role))
-        .with_state(app)
+        .with_state(state)
         .into_router()?
         .layer(Edge::default());
 
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address).await?;
     println!("Listening on http://{}", listener.local_addr()?);
-    axum::serve(
-        listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .await?;
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }

@@ -92,27 +92,23 @@ async fn accounts() -> Result<HashMap<String, Account>, hash::HashError> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let app = App {
+    let state = App {
         accounts: Arc::new(accounts().await?),
         // The key is gone when the process ends, as the users are.
         tokens: Tokens::new(TokenKey::generate(Algorithm::ES256)?),
     };
-    let router = Gate::new(app.clone())
+    let app = Gate::new(state.clone())
         .route("/auth/login", post(login).rate_limit(rate!("10/minute")))
         .route("/me", get(me))
         .route("/reports", get(reports))
         .route("/projects", get(projects))
-        .with_state(app)
+        .with_state(state)
         .into_router()?
         .layer(Edge::default());
 
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address).await?;
     println!("Listening on http://{}", listener.local_addr()?);
-    axum::serve(
-        listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .await?;
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }

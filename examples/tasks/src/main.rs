@@ -17,7 +17,6 @@ use portcullis::{
     input::{Json, Path},
     openapi::Documentation,
     routes, secret,
-    secret::ExposeSecret as _,
 };
 use tokio::net::TcpListener;
 
@@ -99,11 +98,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .grant::<Member, WriteTasks>()
         .build()
         .await?;
-    let password = secret("ADMIN_PASSWORD")?;
-    let admin = NewUser::new("admin@example.com", password.expose_secret()).role(Role::Admin);
-    auth.ensure_user(admin).await?;
+    let admin = NewUser::new("admin@example.com", secret("ADMIN_PASSWORD")?);
+    auth.ensure_user(admin.role(Role::Admin)).await?;
 
-    let router = Gate::new(auth.clone())
+    let app = Gate::new(auth.clone())
         .merge(auth.endpoints().all_but_admin().routes())
         .routes(routes!(list, add, remove, delete_user))
         .documented(Documentation::new("Tasks", "1.0.0").token_url("/auth/login"))
@@ -114,13 +112,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .into_router()?
         .layer(auth.edge());
 
-    let address = std::env::args().nth(1);
-    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:3000")).await?;
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(address).await?;
     println!("Listening on http://{}", listener.local_addr()?);
-    axum::serve(
-        listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .await?;
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }

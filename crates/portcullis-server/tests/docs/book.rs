@@ -12,6 +12,7 @@ fn pages() -> Vec<PathBuf> {
     let mut pages = files(&root().join("docs/src"), "md");
     pages.extend(files(&root().join("docs/decisions"), "md"));
     pages.extend(files(&root().join("examples"), "md"));
+    pages.extend(files(&root().join("bench"), "md"));
     for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
         pages.push(root().join(name));
     }

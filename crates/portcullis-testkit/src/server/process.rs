@@ -16,7 +16,7 @@ use super::{Database, Setup};
 /// For how long a start, a command or an end may take before it counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// `portcullis serve`.
+/// `portcullis serve`, or another program that says when it is ready.
 pub struct Process {
     child: Child,
     url: String,
@@ -125,7 +125,12 @@ impl Process {
     }
 
     /// Starts a program, and waits until it has said where it listens.
-    pub(super) async fn of(mut command: Command) -> Self {
+    pub async fn of(command: Command) -> Self {
+        Self::until(command, listening).await
+    }
+
+    /// Starts a program, and waits for a line in which `ready` finds where it listens.
+    pub async fn until(mut command: Command, ready: fn(&str) -> Option<String>) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -136,13 +141,10 @@ impl Process {
         let (found, listening) = oneshot::channel();
         let found = Arc::new(Mutex::new(Some(found)));
         let readers = vec![
-            watch(
-                child.stderr.take().expect("piped"),
-                log.clone(),
-                Arc::clone(&found),
-            ),
-            watch(child.stdout.take().expect("piped"), log.clone(), found),
+            watch(child.stderr.take().expect("piped"), &log, &found, ready),
+            watch(child.stdout.take().expect("piped"), &log, &found, ready),
         ];
+        drop(found);
         let Ok(Ok(url)) = tokio::time::timeout(PATIENCE, listening).await else {
             let _ = child.kill();
             let _ = child.wait();
@@ -254,15 +256,17 @@ fn eprint_log(log: &str) {
 /// Collects what `stream` says, and finds the line that tells where the server listens.
 fn watch(
     stream: impl std::io::Read + Send + 'static,
-    log: Arc<Mutex<String>>,
-    found: Arc<Mutex<Option<oneshot::Sender<String>>>>,
+    log: &Arc<Mutex<String>>,
+    found: &Arc<Mutex<Option<oneshot::Sender<String>>>>,
+    ready: fn(&str) -> Option<String>,
 ) -> std::thread::JoinHandle<()> {
+    let (log, found) = (Arc::clone(log), Arc::clone(found));
     std::thread::spawn(move || {
         let mut stream = BufReader::new(stream);
         let mut line = Vec::new();
         while stream.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
             let text = String::from_utf8_lossy(&line).into_owned();
-            if let Some(url) = listening(&text)
+            if let Some(url) = ready(&text)
                 && let Some(found) = found.lock().unwrap().take()
             {
                 // Nobody waits any more when the start took too long.
