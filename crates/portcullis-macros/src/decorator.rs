@@ -92,7 +92,13 @@ impl Decorator {
     }
 
     fn of(attribute: &Attribute) -> Option<Self> {
-        let name = &attribute.path().segments.last()?.ident;
+        // Ours alone: another crate may have an `admin` of its own, which must not vanish into ours.
+        let segments = &attribute.path().segments;
+        let name = match segments.iter().collect::<Vec<_>>()[..] {
+            [name] => &name.ident,
+            [portcullis, name] if portcullis.ident == "portcullis" => &name.ident,
+            _ => return None,
+        };
         Some(match name.to_string().as_str() {
             "authenticated" => Self::Authenticated,
             "admin" => Self::Admin,

@@ -13,6 +13,9 @@ use axum::{
 use portcullis::{CurrentUser, Gate, Portcullis, Public, access::LocalUser, routing::get};
 use tokio::{net::TcpListener, sync::broadcast};
 
+/// In bytes: the room remembers the last hundred for those who are slow.
+const LONGEST_MESSAGE: usize = 4096;
+
 /// What is said, for everybody who listens.
 #[derive(Clone)]
 struct Room(broadcast::Sender<String>);
@@ -38,6 +41,7 @@ async fn script(_: Public) -> impl IntoResponse {
 
 /// By now it is known who calls: whoever has no good token got a 401 in the place of a socket.
 async fn chat(user: CurrentUser, State(room): State<Room>, upgrade: WebSocketUpgrade) -> Response {
+    let upgrade = upgrade.max_message_size(LONGEST_MESSAGE);
     upgrade.on_upgrade(move |socket| talk(socket, user.0, room))
 }
 
@@ -47,6 +51,8 @@ async fn talk(mut socket: WebSocket, user: LocalUser, Room(room): Room) {
     tokio::pin!(ended);
     loop {
         let sent = tokio::select! {
+            // First of all: whoever is logged out says and hears nothing more.
+            biased;
             reason = &mut ended => {
                 let close = CloseFrame { code: close_code::POLICY, reason: format!("{reason:?}").into() };
                 let _ = socket.send(Message::Close(Some(close))).await;

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     extract::{Request, State},
-    http::{Method, StatusCode},
+    http::{HeaderMap, Method, StatusCode},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
@@ -46,13 +46,15 @@ pub async fn login(
     csrf: CsrfToken,
     State(app): State<App>,
     ByCaller(caller): ByCaller,
+    headers: HeaderMap,
     Form(login): Form<Login>,
 ) -> Result<Response, Problem> {
     let request = LoginRequest {
         identifier: login.email.clone(),
         password: Password::new(login.password.expose_secret()),
         scopes: None,
-        device: None,
+        // A browser that logged in before has attempts of its own: no stranger can use them up.
+        device: app.cookies.device().read(&headers).ok().flatten().map(Into::into),
     };
     match app.auth.authority().login(&caller, request).await {
         Ok(pair) => {

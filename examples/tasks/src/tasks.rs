@@ -23,11 +23,19 @@ pub struct Task {
 }
 
 #[derive(Clone, Default)]
-pub struct Tasks(Arc<Mutex<BTreeMap<u32, Task>>>);
+pub struct Tasks(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    tasks: BTreeMap<u32, Task>,
+    /// Never given twice: a policy decides on a number, and the handler acts on the same task.
+    last: u32,
+}
 
 impl Tasks {
     pub fn of(&self, owner: UserId) -> Vec<Task> {
         self.lock()
+            .tasks
             .values()
             .filter(|task| task.owner == owner)
             .cloned()
@@ -35,30 +43,30 @@ impl Tasks {
     }
 
     pub fn get(&self, id: u32) -> Option<Task> {
-        self.lock().get(&id).cloned()
+        self.lock().tasks.get(&id).cloned()
     }
 
     pub fn add(&self, owner: UserId, new: NewTask) -> Task {
-        let mut tasks = self.lock();
-        let id = tasks.last_key_value().map_or(1, |(last, _)| last + 1);
+        let mut kept = self.lock();
+        kept.last += 1;
         let task = Task {
-            id,
+            id: kept.last,
             title: new.title,
             owner,
         };
-        tasks.insert(id, task.clone());
+        kept.tasks.insert(task.id, task.clone());
         task
     }
 
     pub fn remove(&self, id: u32) {
-        self.lock().remove(&id);
+        self.lock().tasks.remove(&id);
     }
 
     pub fn remove_all_of(&self, owner: UserId) {
-        self.lock().retain(|_, task| task.owner != owner);
+        self.lock().tasks.retain(|_, task| task.owner != owner);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Task>> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -35,6 +35,14 @@ impl Access {
         }
     }
 
+    /// The same, fail closed: whoever demands anything of the caller demands credentials.
+    pub(crate) fn closed(mut self) -> Self {
+        if !self.requirement.is_public() {
+            self.credentials = Credentials::Required;
+        }
+        self
+    }
+
     /// Both must hold. What anyone may do is not named twice.
     #[must_use]
     #[expect(

@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::{HeaderValue, StatusCode, header, request::Parts};
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use portcullis_core::{audit::Actor, authority::Caller};
 
 use super::Api;
 use crate::{
     access::{Admitted, LocalUser},
     gate::Run,
+    layers::{ClientAddress, RequestId, TrustedProxies},
     problem::{Problem, RateLimit},
 };
 
@@ -35,18 +36,42 @@ pub(super) fn with_caller(run: Arc<Run<Api>>) -> Arc<Run<Api>> {
     })
 }
 
-/// On whose behalf a handler acts: the verified user where the route demands one.
+/// From where a request came and which it is, and whether its address is known.
+pub(super) fn caller_of(
+    extensions: &Extensions,
+    headers: &HeaderMap,
+    proxies: &TrustedProxies,
+) -> (Caller, bool) {
+    let address = ClientAddress::of(extensions, headers, proxies);
+    let agent = headers
+        .get(header::USER_AGENT)
+        .and_then(|agent| agent.to_str().ok());
+    let request_id = extensions.get::<RequestId>().map(ToString::to_string);
+    (
+        Caller::new(Some(address.0), agent, request_id),
+        address.is_known(),
+    )
+}
+
+/// On whose behalf a handler acts: the verified user where the route demands one. Its address is that of the
+/// [`Edge`](crate::layers::Edge) around the router; without one, the other end of the connection.
 pub struct ByCaller(pub Arc<Caller>);
 
 impl<S: Send + Sync> FromRequestParts<S> for ByCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let caller = parts
-            .extensions
-            .get::<Arc<Caller>>()
-            .cloned()
-            .unwrap_or_else(|| Arc::new(Caller::new(None, None, None)));
+        let caller = match parts.extensions.get::<Arc<Caller>>() {
+            Some(caller) => Arc::clone(caller),
+            // A handler of the application. Its address counts like any other, or it would have no limit.
+            None => {
+                let proxies = TrustedProxies::default();
+                let (caller, _) = caller_of(&parts.extensions, &parts.headers, &proxies);
+                let caller = Arc::new(caller);
+                parts.extensions.insert(Arc::clone(&caller));
+                caller
+            }
+        };
         if let Some(verified) = parts
             .extensions
             .get::<Admitted<LocalUser>>()

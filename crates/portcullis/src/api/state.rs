@@ -8,11 +8,11 @@ use std::{
 };
 
 use axum::extract::{FromRef, Request};
-use http::header;
 use portcullis_core::authority::{Authority, Caller};
 
 use super::Browser;
-use crate::layers::{ClientAddress, RequestId, TrustedProxies};
+use super::caller::caller_of;
+use crate::layers::TrustedProxies;
 
 /// What the endpoints stand on. Clones share it.
 #[derive(Clone)]
@@ -64,19 +64,14 @@ impl Api {
 
     /// From where a request came, and which it is.
     pub(super) fn caller(&self, request: &Request) -> Caller {
-        let (extensions, headers) = (request.extensions(), request.headers());
-        let address = ClientAddress::of(extensions, headers, &self.0.proxies);
-        if !address.is_known() && !self.0.warned.swap(true, Ordering::Relaxed) {
+        let (caller, is_known) = caller_of(request.extensions(), request.headers(), &self.0.proxies);
+        if !is_known && !self.0.warned.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 "addresses of clients are not known, so all share one rate limit: serve the router by \
                  `into_make_service_with_connect_info::<SocketAddr>()`"
             );
         }
-        let agent = headers
-            .get(header::USER_AGENT)
-            .and_then(|agent| agent.to_str().ok());
-        let request_id = extensions.get::<RequestId>().map(ToString::to_string);
-        Caller::new(Some(address.0), agent, request_id)
+        caller
     }
 }
 

@@ -1,9 +1,7 @@
 use std::sync::Arc;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderMap;
 use portcullis_core::{authority::Authority, key::BoundTokens};
-use serde::Deserialize;
 
 use super::Inner;
 use crate::cookie::{Cookie, DuplicateCookie, SessionCookies};
@@ -43,21 +41,13 @@ impl Session {
                 if let Some(session) = refresh.and_then(|token| authority.session_of(token)) {
                     return Ok(Some(session.to_string()));
                 }
-                Ok(cookies.access().read(headers)?.and_then(claimed_session))
+                // Only of a token that is good: anybody can claim to be of any session.
+                let access = cookies.access().read(headers)?;
+                let verified = access.and_then(|token| authority.authenticate_now(token)?.ok());
+                Ok(verified.map(|token| token.session.to_string()))
             }
         }
     }
-}
-
-/// The `sid` that an access token states.
-fn claimed_session(token: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Claims {
-        sid: String,
-    }
-    let payload = token.split('.').nth(1)?;
-    let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
-    serde_json::from_slice(&payload).ok().map(|Claims { sid }| sid)
 }
 
 /// What the tokens of a request are bound to.

@@ -105,7 +105,7 @@ where
         Self {
             method,
             path: String::new(),
-            access: A::access(),
+            access: A::access().closed(),
             place,
             documented: Documented::Barely,
             by: TypeId::of::<A>(),
@@ -124,7 +124,7 @@ where
     }
 
     pub(super) fn demand<A: EnforcedWith<S, User: ServedBy<U>>>(&mut self) {
-        self.access = A::access().and(self.access.clone());
+        self.access = A::access().closed().and(self.access.clone());
         self.checks.extend(A::checks());
     }
 

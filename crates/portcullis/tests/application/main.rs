@@ -6,6 +6,7 @@ mod names;
 mod policies;
 mod providers;
 mod services;
+mod statements;
 mod testing;
 mod websocket;
 

@@ -208,6 +208,7 @@ async fn an_application_mounts_what_it_wants() {
         .login()
         .refresh()
         .logout()
+        .csrf()
         .me()
         .sessions()
         .admin()
