@@ -10,7 +10,10 @@ use std::{collections::HashMap, error::Error, net::SocketAddr, time::Duration};
 
 use axum::{Json, extract::State};
 use portcullis::{
-    CurrentUser, Gate, Portcullis, api, core::password::Argon2Params, embedded::Builder, routing::get,
+    CurrentUser, Gate, Portcullis, api,
+    core::password::{Argon2Params, Blocklist},
+    embedded::{Builder, NewUser},
+    routing::get,
 };
 use serde_json::{Value, json};
 use sqlx::{
@@ -40,16 +43,25 @@ async fn articles(user: CurrentUser, State(articles): State<Articles>) -> Json<V
     Json(json!({"user": user.user.to_string(), "articles": found.ok()}))
 }
 
-struct Environment(HashMap<String, String>);
+struct Environment {
+    variables: HashMap<String, String>,
+    /// An administrator whose password everyone knows.
+    dev: bool,
+}
 
 impl Environment {
     #[expect(clippy::disallowed_methods, reason = "an application reads its environment")]
     fn read() -> Self {
-        Self(std::env::vars().collect())
+        Self {
+            variables: std::env::vars().collect(),
+            dev: std::env::args().any(|argument| argument == "--dev"),
+        }
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(&format!("PORTCULLIS_{name}")).map(String::as_str)
+        self.variables
+            .get(&format!("PORTCULLIS_{name}"))
+            .map(String::as_str)
     }
 
     fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
@@ -89,6 +101,9 @@ impl Environment {
             .trusted_proxies(self.get("HTTP__TRUSTED_PROXIES"))
             .cors_origins(self.get("CORS__ORIGINS"))
             .configure(|config| {
+                if self.dev {
+                    config.password.blocklist = Blocklist::Warn;
+                }
                 let hashing = &mut config.hashing;
                 hashing.deadline = self.seconds("PASSWORD__DEADLINE").unwrap_or(hashing.deadline);
                 hashing.threads = self.number("PASSWORD__THREADS").unwrap_or(hashing.threads);
@@ -143,6 +158,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Articles::Postgres(pool) => builder.postgres_pool(pool),
     };
     let auth = builder.build().await?;
+    if environment.dev {
+        let administrator = NewUser::new("admin@example.com", "admin-password").role_named("admin");
+        auth.ensure_user(administrator).await?;
+    }
 
     let app = Gate::new(auth.clone())
         .merge(auth.routes())

@@ -5,11 +5,10 @@
 //! data work on it. Left out are:
 //!
 //! - `command_line`: it is about the commands;
-//! - `clock`, `timing`: they run against an application in the test's process already, whichever subject is named;
-//! - `clients`: what other people's tools read (the document, the JWKS, tokens, the docs page) is the same to the byte,
-//!   which `application` shows by comparing the documents; one of them starts the server with `--dev`;
-//! - `flood`, `crash`: they take minutes, and what they show is the hashing pool's and the store's, which the suite of the
-//!   store runs on borrowed pools too.
+//! - `timing`: it measures an application in the test's own process that embeds Portcullis
+//!   ([`Local`](portcullis_testkit::server::Local)), whichever subject is named, and takes two minutes with nothing beside it.
+//!
+//! What else is about the process of the server only (signals, TLS, lines of the log, files) is in `tests/operations`.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,8 +35,16 @@ mod admin_users;
 mod audit;
 #[path = "../blackbox/canary.rs"]
 mod canary;
+#[path = "../blackbox/clients.rs"]
+mod clients;
+#[path = "../blackbox/clock.rs"]
+mod clock;
+#[path = "../blackbox/crash.rs"]
+mod crash;
 #[path = "../blackbox/failures.rs"]
 mod failures;
+#[path = "../blackbox/flood.rs"]
+mod flood;
 #[path = "../blackbox/hostile.rs"]
 mod hostile;
 #[path = "../blackbox/jwks.rs"]

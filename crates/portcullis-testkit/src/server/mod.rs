@@ -95,7 +95,7 @@ impl Setup {
         let arguments = if program == binary {
             process::serve(&self, &database)
         } else {
-            Vec::new()
+            self.flags.clone()
         };
         let process = Process::start(program, &arguments, &self, &database).await;
         App {
