@@ -77,6 +77,11 @@ impl Environment {
     fn builder(&self) -> Builder {
         let mut builder = Portcullis::builder();
         if let Some(issuer) = self.get("TOKEN__ISSUER") {
+            // As the server does: pages can log in by cookie.
+            if let Ok(scheme) = portcullis::cookie::CookieScheme::of(&issuer) {
+                let cookies = portcullis::cookie::SessionCookies::new(api::COOKIE_NAME, scheme);
+                builder = builder.session_cookies(cookies.expect("a name"));
+            }
             builder = builder.issuer(issuer);
         }
         if let Some(algorithm) = self.get("TOKEN__ALGORITHM") {
