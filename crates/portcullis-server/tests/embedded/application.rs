@@ -78,7 +78,7 @@ impl Environment {
         let mut builder = Portcullis::builder();
         if let Some(issuer) = self.get("TOKEN__ISSUER") {
             // As the server does: pages can log in by cookie.
-            if let Ok(scheme) = portcullis::cookie::CookieScheme::of(&issuer) {
+            if let Ok(scheme) = portcullis::cookie::CookieScheme::of(issuer) {
                 let cookies = portcullis::cookie::SessionCookies::new(api::COOKIE_NAME, scheme);
                 builder = builder.session_cookies(cookies.expect("a name"));
             }

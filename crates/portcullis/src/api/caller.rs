@@ -61,16 +61,15 @@ impl<S: Send + Sync> FromRequestParts<S> for ByCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let caller = match parts.extensions.get::<Arc<Caller>>() {
-            Some(caller) => Arc::clone(caller),
+        let caller = if let Some(caller) = parts.extensions.get::<Arc<Caller>>() {
+            Arc::clone(caller)
+        } else {
             // A handler of the application. Its address counts like any other, or it would have no limit.
-            None => {
-                let proxies = TrustedProxies::default();
-                let (caller, _) = caller_of(&parts.extensions, &parts.headers, &proxies);
-                let caller = Arc::new(caller);
-                parts.extensions.insert(Arc::clone(&caller));
-                caller
-            }
+            let proxies = TrustedProxies::default();
+            let (caller, _) = caller_of(&parts.extensions, &parts.headers, &proxies);
+            let caller = Arc::new(caller);
+            parts.extensions.insert(Arc::clone(&caller));
+            caller
         };
         if let Some(verified) = parts
             .extensions
