@@ -2,9 +2,16 @@
 //! sealed files of them.
 
 mod digest;
+mod error;
+mod file;
+mod header;
 mod row;
+mod seal;
 
 pub use self::{
     digest::{Digested, RowDigest},
+    error::ArchiveError,
+    file::{ArchiveReader, ArchiveWriter, Entry, LockedArchive, TableHead},
+    header::Header,
     row::{Cell, LONGEST_CELL, RowError, read_row, write_row},
 };

@@ -92,6 +92,8 @@ pub mod kind {
     pub const KEY_IMPORTED: &str = "key.imported";
     pub const KEY_ROTATED: &str = "key.rotated";
     pub const KEY_RETIRED: &str = "key.retired";
+    pub const RESTORED: &str = "database.restored";
+    pub const BACKED_UP: &str = "database.backed_up";
     pub const KEY_REVOKED: &str = "key.revoked";
 }
 

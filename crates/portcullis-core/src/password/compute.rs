@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::{
+    Argon2Params,
     recipe::{Prf, Recipe},
     stored::Parts,
 };
@@ -112,6 +113,23 @@ pub(super) fn compute(
             Ok(())
         }
     }
+}
+
+/// A key from a passphrase, in memory that is allocated for it alone.
+pub(super) fn derive_key(
+    passphrase: &[u8],
+    params: Argon2Params,
+    salt: &[u8],
+) -> Result<Zeroizing<[u8; 32]>, ComputeError> {
+    let mut key = Zeroizing::new([0; 32]);
+    compute(
+        &params.into(),
+        passphrase,
+        salt,
+        &mut Memory::default(),
+        &mut *key,
+    )?;
+    Ok(key)
 }
 
 fn argon2(

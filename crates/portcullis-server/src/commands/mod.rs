@@ -1,6 +1,7 @@
 //! The command line: one file for each command, with its arguments, its help and what it does.
 
 mod audit;
+mod backup;
 mod check;
 mod config;
 mod confirm;
@@ -11,6 +12,7 @@ mod man;
 mod migrate;
 mod openapi;
 mod options;
+mod restore;
 mod role;
 mod routes;
 mod secret;
@@ -22,6 +24,7 @@ use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use portcullis_core::{
+    archive::ArchiveError,
     authority::{AdminUserError, TryLater},
     key::KeyError,
     user::NameError,
@@ -34,7 +37,7 @@ use crate::{
     config::Problems,
     data_dir::FolderError,
     installation::InstallationError,
-    output::{self, OutputError},
+    output::{self, FileError, OutputError},
     serve::ServeError,
 };
 
@@ -69,6 +72,8 @@ enum Command {
     Config(config::Config),
     Migrate(migrate::Migrate),
     Copy(copy::Copy),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Man(man::Man),
 }
 
@@ -83,6 +88,10 @@ pub(crate) enum Failure {
     Folder(#[from] FolderError),
     #[error(transparent)]
     Transfer(#[from] TransferError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error("there is no user `{0}`")]
@@ -144,6 +153,8 @@ impl Command {
             Self::Config(command) => command.run(),
             Self::Migrate(command) => command.run(),
             Self::Copy(command) => command.run(),
+            Self::Backup(command) => command.run(),
+            Self::Restore(command) => command.run(),
             Self::Man(command) => command.run(),
         }
     }

@@ -1,6 +1,10 @@
 //! Passwords from a prompt or from stdin: never from the arguments, which everyone on the machine can read.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, IsTerminal},
+    path::{Path, PathBuf},
+};
 
 use portcullis_core::password::Password;
 use zeroize::Zeroizing;
@@ -11,12 +15,14 @@ const LONGEST: u64 = 4096;
 /// Why there is no password.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretError {
-    #[error("the two passwords are not the same")]
+    #[error("the two that were typed are not the same")]
     Differ,
     #[error("no password came on stdin: write it there, or run this on a terminal to be asked")]
     Nothing,
     #[error("what came on stdin is too long for a password")]
     TooLong,
+    #[error("{} cannot be read: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
     #[error("the password could not be read: {0}")]
     Read(#[from] io::Error),
 }
@@ -32,6 +38,26 @@ pub(super) fn new_password() -> Result<Password, SecretError> {
         return Ok(Password::new(&first));
     }
     first_line(io::stdin().lock())
+}
+
+/// A passphrase: the first line of `file`, else asked for on a terminal, twice when it is a `new` one, else the first line
+/// of stdin.
+pub(super) fn passphrase(file: Option<&Path>, new: bool) -> Result<Password, SecretError> {
+    if let Some(path) = file {
+        let opened = File::open(path).map_err(|source| SecretError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+        return first_line(BufReader::new(opened));
+    }
+    if !io::stdin().is_terminal() {
+        return first_line(io::stdin().lock());
+    }
+    let first = Zeroizing::new(rpassword::prompt_password("Passphrase: ")?);
+    if new && first != Zeroizing::new(rpassword::prompt_password("Again: ")?) {
+        return Err(SecretError::Differ);
+    }
+    Ok(Password::new(&first))
 }
 
 fn first_line(from: impl BufRead) -> Result<Password, SecretError> {

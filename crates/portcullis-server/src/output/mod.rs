@@ -1,5 +1,6 @@
 //! Results on stdout: tables for people, JSON for programs; problems on stderr.
 
+mod file;
 mod progress;
 mod rate;
 
@@ -8,7 +9,11 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
-pub(crate) use self::{progress::Progress, rate::Rate};
+pub(crate) use self::{
+    file::{FileError, ResultFile},
+    progress::Progress,
+    rate::Rate,
+};
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 

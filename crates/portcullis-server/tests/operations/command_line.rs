@@ -10,6 +10,8 @@ const COMMANDS: &[&[&str]] = &[
     &["config"],
     &["migrate"],
     &["copy"],
+    &["backup"],
+    &["restore"],
     &["man"],
     &["routes"],
     &["openapi"],

@@ -83,6 +83,20 @@ impl Place {
         Ended::of(&output)
     }
 
+    /// Runs a script of bash to its end.
+    pub(crate) fn shell(&self, script: &str) -> Ended {
+        let output = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", script])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .env("PATH", "/usr/bin:/bin")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Ended::of(&output)
+    }
+
     /// Begins a command that is not to end by itself.
     pub(crate) fn begin(&self, arguments: &[&str]) -> Begun {
         let mut command = self.command(arguments);

@@ -63,7 +63,7 @@ pub async fn copy(
     }
     watch(Progress::Comparing(total));
     let tables = compare(&mut source, &mut target, watch).await?;
-    target.finish().await?;
+    target.finish(None).await?;
     source.close().await;
     Ok(Copied { tables, written })
 }

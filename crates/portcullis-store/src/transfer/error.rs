@@ -1,4 +1,4 @@
-use portcullis_core::archive::RowError;
+use portcullis_core::archive::{ArchiveError, RowError};
 
 use crate::{OpenError, act::Corrupt, dialect};
 
@@ -76,6 +76,9 @@ pub enum TransferError {
     /// What is stored makes no sense.
     #[error("{0}")]
     Corrupt(String),
+    /// The archive cannot be read or written.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// A row that cannot be moved.
     #[error("a row of {table} cannot be moved: {source}")]
     Row {

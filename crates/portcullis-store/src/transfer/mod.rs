@@ -1,11 +1,13 @@
 //! Whole databases: read in one view, written in order, compared.
 //!
 //! - [`copy`] moves all tables from one database into an empty one, of either engine.
+//! - [`backup`] writes them into an archive while servers go on, [`restore`] puts them into an empty database.
 //!
 //! A database into which rows are being written has a mark in `portcullis_meta` until all are there. An authority does not
 //! open it before ([`UNFINISHED`](portcullis_core::store::UNFINISHED)), and the same command goes on where it was
 //! interrupted.
 
+mod backup;
 mod copy;
 mod engine;
 mod error;
@@ -18,6 +20,7 @@ mod target;
 mod tests;
 
 pub use self::{
+    backup::{Tables, backup, restore, table_name},
     copy::{Copied, copy},
     error::TransferError,
 };

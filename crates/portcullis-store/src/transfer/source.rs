@@ -21,6 +21,8 @@ const ATTEMPTS: usize = 5;
 /// Whether others may write while a source is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Writers {
+    /// They go on, unseen.
+    GoOn,
     /// They wait, or are refused, until it is closed.
     Wait,
 }
@@ -78,6 +80,11 @@ impl Source {
     /// The locks come before the first row is read: what is seen is what is there once nobody writes.
     async fn try_begin(&mut self, writers: Writers) -> Result<(), sqlx::Error> {
         match writers {
+            Writers::GoOn => {
+                self.link
+                    .run("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    .await
+            }
             Writers::Wait => {
                 self.link
                     .run("BEGIN IMMEDIATE", "BEGIN ISOLATION LEVEL REPEATABLE READ")

@@ -11,6 +11,8 @@ pub(crate) struct Table {
     pub(crate) whole: bool,
     /// Which rows are data; the others belong to the database itself.
     pub(crate) only: Option<&'static str>,
+    /// Whether a backup holds it: neither what the master key seals, nor sessions, which a restore ends.
+    pub(crate) in_backup: bool,
 }
 
 #[derive(Debug)]
@@ -30,6 +32,11 @@ pub(crate) enum Kind {
 }
 
 impl Table {
+    /// The table of this name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        TABLES.iter().find(|table| table.name == name)
+    }
+
     /// The columns of the primary key.
     pub(crate) fn key_columns(&self) -> &'static [Column] {
         &self.columns[..self.key]
@@ -47,6 +54,7 @@ macro_rules! table {
             key: [$(stringify!($key)),+].len(),
             whole: false,
             only: None,
+            in_backup: true,
         }
     };
 }
@@ -69,6 +77,7 @@ pub(crate) const TABLES: &[Table] = &[
     },
     Table {
         whole: true,
+        in_backup: false,
         ..table!("portcullis_keys" (kid Text) algorithm Text state Text sealed_private Bytes public_jwk Text
                  created_at Integer activated_at Integer retire_at Integer)
     },
@@ -80,9 +89,12 @@ pub(crate) const TABLES: &[Table] = &[
            password_kind Text status Text token_epoch Integer session_epoch Integer created_at Integer
            password_epoch Integer),
     table!("portcullis_user_roles" (user_id Uuid, role Text)),
-    table!("portcullis_sessions" (id Uuid) user_id Uuid session_epoch Integer sealed_salt Bytes counter Integer
+    Table {
+        in_backup: false,
+        ..table!("portcullis_sessions" (id Uuid) user_id Uuid session_epoch Integer sealed_salt Bytes counter Integer
            rotated_at Integer rotated_before_at Integer narrowed Text address Text agent Text created_at Integer
-           last_used_at Integer idle_expires_at Integer expires_at Integer ended_at Integer end_reason Text),
+           last_used_at Integer idle_expires_at Integer expires_at Integer ended_at Integer end_reason Text)
+    },
     table!("portcullis_attempts" (bucket Uuid) attempts Integer last_at Integer),
     table!("portcullis_changes" (lane Integer, n Integer) tag Integer kind Text subject Text epoch Integer
            session_epoch Integer happened_at Integer deny_until Integer),

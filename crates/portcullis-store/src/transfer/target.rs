@@ -1,5 +1,6 @@
 use portcullis_core::{
     archive::Cell,
+    audit::AuditEvent,
     rng::{self, Rng},
     store::UNFINISHED,
 };
@@ -12,7 +13,7 @@ use super::{
     table::{Column, TABLES, Table},
 };
 use crate::{
-    Database, DatabaseOptions, dialect, migration,
+    Database, DatabaseOptions, audit, dialect, migration,
     sql::{execute, fetch_optional},
 };
 
@@ -148,9 +149,25 @@ impl Target {
         error
     }
 
-    /// All is there: takes the mark away.
-    pub(crate) async fn finish(mut self) -> Result<(), TransferError> {
+    /// Takes away what an interrupted run wrote. Tables that are replaced as a whole are replaced again.
+    pub(crate) async fn begin_anew(&mut self) -> Result<(), TransferError> {
         begin(&mut self.link).await?;
+        self.mark.done.clear();
+        self.take_mark().await?;
+        // Those first that refer to others.
+        for table in TABLES.iter().rev().filter(|table| !table.whole) {
+            self.link.clear(table).await.map_err(TransferError::Target)?;
+        }
+        self.link.commit().await.map_err(TransferError::Target)
+    }
+
+    /// All is there: takes the mark away, and notes what was done.
+    pub(crate) async fn finish(mut self, event: Option<&AuditEvent>) -> Result<(), TransferError> {
+        begin(&mut self.link).await?;
+        if let Some(event) = event {
+            let noted = audit::insert(&mut self.link.sql(), event).await;
+            noted.map_err(TransferError::Target)?;
+        }
         let gone = execute!(
             &mut self.link.sql(),
             "DELETE FROM portcullis_meta WHERE name = $1 AND value = $2",

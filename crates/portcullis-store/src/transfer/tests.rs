@@ -94,6 +94,25 @@ async fn nobody_writes_to_a_source_that_is_copied() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_sees_one_moment_and_stops_nobody() {
+    let meta = TABLES
+        .iter()
+        .find(|table| table.name == "portcullis_meta")
+        .unwrap();
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let database = TestDatabase::open(engine).await;
+        let mut source = Source::open(&options(&database), Writers::GoOn).await.unwrap();
+        assert_eq!(source.count(meta).await.unwrap(), 0);
+        let store = crate::Database::open(&options(&database)).await.unwrap();
+        store.set_meta("k", "v").await.unwrap();
+        assert_eq!(source.count(meta).await.unwrap(), 0);
+        assert!(source.page(meta, None).await.unwrap().is_empty());
+        source.close().await;
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_that_write_the_later_one_goes_on() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let database = TestDatabase::empty(engine).await;
@@ -114,10 +133,10 @@ async fn of_two_that_write_the_later_one_goes_on() {
             let late = first.put(users, &columns, &[], true).await;
             assert!(matches!(late, Err(TransferError::TakenOver)), "{late:?}");
         }
-        assert!(matches!(first.finish().await, Err(TransferError::TakenOver)));
+        assert!(matches!(first.finish(None).await, Err(TransferError::TakenOver)));
         second.put(users, &columns, &[], true).await.unwrap();
         assert!(second.is_done(users));
-        second.finish().await.unwrap();
+        second.finish(None).await.unwrap();
         // Without the mark it is a database like any other, and still empty.
         let (third, resumed) = Target::open(&options(&database), "restore", "key", &SystemRng)
             .await

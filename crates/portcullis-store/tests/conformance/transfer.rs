@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use portcullis_core::{
+    archive::{ArchiveError, ArchiveReader, ArchiveWriter, Cell, Header},
+    audit::kind,
+    password::Password,
     rng::SystemRng,
     session::EndReason,
     store::{AttemptKey, RefreshOutcome, Store as _, UNFINISHED},
@@ -10,7 +13,7 @@ use portcullis_core::{
 };
 use portcullis_store::{
     Database, DatabaseOptions,
-    transfer::{Copied, Progress, TransferError, copy},
+    transfer::{Copied, Progress, Tables, TransferError, backup, copy, restore},
 };
 use portcullis_testkit::database::{Engine, TestDatabase};
 
@@ -288,4 +291,134 @@ async fn a_source_that_does_not_come_to_rest_is_told() {
     };
     let refused = run(&options, &target.options()).await;
     assert!(matches!(refused, Err(TransferError::SourceBusy)), "{refused:?}");
+}
+
+fn passphrase() -> Password {
+    Password::new("a passphrase of tests")
+}
+
+fn archive(world: &World) -> ArchiveWriter<Vec<u8>> {
+    let header = Header {
+        created_at: world.now(),
+        version: "0.1.0".to_owned(),
+        engine: "sqlite".to_owned(),
+    };
+    ArchiveWriter::new(Vec::new(), &header, &passphrase(), &SystemRng).unwrap()
+}
+
+async fn back_up(world: &World, from: &DatabaseOptions) -> (Vec<u8>, Tables) {
+    let mut archive = archive(world);
+    let tables = backup(from, &mut archive, &mut |_| {}).await.unwrap();
+    (archive.finish().unwrap(), tables)
+}
+
+async fn put_back(world: &World, bytes: &[u8], to: &DatabaseOptions) -> Result<Tables, TransferError> {
+    let mut archive = ArchiveReader::open(bytes)?.unlock(&passphrase())?;
+    let event = world.context().event(kind::RESTORED, None, serde_json::json!({}));
+    restore(&mut archive, to, &event, &SystemRng, &mut |_| {}).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restored_backup_is_the_same_users_without_sessions() {
+    for (from, to) in DIRECTIONS {
+        let (source, world) = lived_in(from).await;
+        let id = world.user("ada@example.com", &["editor"]).await;
+        let token = world.token(&world.login(id).await);
+        let (bytes, written) = back_up(&world, &source.options()).await;
+        // After the backup.
+        world.user("late@example.com", &["user"]).await;
+
+        let target = TestDatabase::empty(to).await;
+        let restored = put_back(&world, &bytes, &target.options()).await.unwrap();
+        assert_eq!(restored, written);
+        let there = world.on(Database::open(&target.options()).await.unwrap());
+        assert_eq!(there.standing(id).await, world.standing(id).await);
+        let email = crate::fixture::key("ada@example.com");
+        let (credentials, before) = (
+            there.store.credentials_by_email(&email).await.unwrap().unwrap(),
+            world.store.credentials_by_email(&email).await.unwrap().unwrap(),
+        );
+        assert_eq!(
+            credentials.password.unwrap().expose(),
+            before.password.unwrap().expose()
+        );
+        let late = crate::fixture::key("late@example.com");
+        assert!(there.store.user_by_email(&late).await.unwrap().is_none());
+        assert!(matches!(there.refresh(&token).await, RefreshOutcome::Refused(_)));
+        assert!(there.store.sessions(id, there.now()).await.unwrap().is_empty());
+        assert!(there.store.keys().await.unwrap().keys.is_empty());
+        assert_eq!(there.store.meta("master_key").await.unwrap(), None);
+        assert_eq!(there.last_event().await.kind, kind::RESTORED);
+        there.user("new@example.com", &["editor"]).await;
+        there.store.close().await;
+        let again = put_back(&world, &bytes, &target.options()).await;
+        assert!(matches!(again, Err(TransferError::NotEmpty { .. })), "{again:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_restore_is_no_database_and_is_done_again() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let (source, world) = lived_in(engine).await;
+        // More than one piece, so that there is something before the damage.
+        for number in 0..20 {
+            let random: [u8; 8_000] = portcullis_core::rng::bytes(&SystemRng);
+            let text: String = random.iter().map(|byte| char::from(byte % 64 + 48)).collect();
+            world.store.set_meta(&number.to_string(), &text).await.unwrap();
+        }
+        let (bytes, written) = back_up(&world, &source.options()).await;
+        let target = TestDatabase::empty(engine).await;
+        let cut = put_back(&world, &bytes[..bytes.len() - 1], &target.options()).await;
+        assert!(
+            matches!(cut, Err(TransferError::Archive(ArchiveError::Damaged))),
+            "{cut:?}"
+        );
+        let part = Database::open(&target.options()).await.unwrap();
+        assert!(part.meta(UNFINISHED).await.unwrap().is_some());
+        part.close().await;
+        let restored = put_back(&world, &bytes, &target.options()).await.unwrap();
+        assert_eq!(restored, written);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_brings_only_what_a_backup_has() {
+    let (_source, world) = lived_in(Engine::Sqlite).await;
+    let role = || vec![Cell::Text("r".to_owned()), Cell::Text(String::new())];
+    let targets = [
+        TestDatabase::empty(Engine::Sqlite).await,
+        TestDatabase::empty(Engine::Postgres).await,
+    ];
+    let wrong = [
+        ("portcullis_sessions", &["id"][..], vec![Cell::Bytes(vec![0; 16])]),
+        ("portcullis_keys", &["kid"], vec![Cell::Text("kid".to_owned())]),
+        ("sqlite_schema", &["sql"], vec![Cell::Null]),
+        ("portcullis_roles", &["name", "later"], role()),
+        ("portcullis_roles", &["name", "scopes) SELECT 1 --"], role()),
+        (
+            "portcullis_lanes",
+            &["lane", "n"],
+            vec![Cell::Text("x".to_owned()), Cell::Null],
+        ),
+        ("portcullis_users", &["id"], vec![Cell::Bytes(vec![0; 15])]),
+        (
+            "portcullis_user_roles",
+            &["user_id", "role"],
+            vec![Cell::Bytes(vec![0; 16]), Cell::Text("user".to_owned())],
+        ),
+    ];
+    // Each goes over what the one before it left.
+    for (number, (table, columns, row)) in wrong.into_iter().enumerate() {
+        let mut archive = archive(&world);
+        archive.table(table, columns).unwrap();
+        archive.row(&row).unwrap();
+        archive.end_table().unwrap();
+        let bytes = archive.finish().unwrap();
+        let target = &targets[number % 2];
+        let refused = put_back(&world, &bytes, &target.options()).await;
+        assert!(refused.is_err(), "{table} {columns:?}");
+        let part = Database::open(&target.options()).await.unwrap();
+        assert!(part.meta(UNFINISHED).await.unwrap().is_some());
+        part.close().await;
+    }
 }

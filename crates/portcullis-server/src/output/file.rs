@@ -1,0 +1,152 @@
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufWriter, Write},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+/// A result in a file that only its owner can read, or on stdout. A file appears under its name once it is whole, and never
+/// in the place of another.
+pub(crate) struct ResultFile {
+    to: BufWriter<To>,
+    /// Its name, and the one that it has until it is whole.
+    names: Option<(PathBuf, PathBuf)>,
+}
+
+enum To {
+    File(File),
+    Stdout(io::Stdout),
+}
+
+/// Why there is no such file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FileError {
+    #[error("{} is there already: name another file, or remove that one", .0.display())]
+    Exists(PathBuf),
+    #[error("{} cannot be written: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+}
+
+impl ResultFile {
+    /// Begins one; `-` is stdout.
+    pub(crate) fn create(path: &Path) -> Result<Self, FileError> {
+        if path == Path::new("-") {
+            return Ok(Self {
+                to: BufWriter::new(To::Stdout(io::stdout())),
+                names: None,
+            });
+        }
+        if path.symlink_metadata().is_ok() {
+            return Err(FileError::Exists(path.to_owned()));
+        }
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        // What was left behind by a run that was killed.
+        let _ = fs::remove_file(&partial);
+        let opened = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&partial);
+        let file = opened.map_err(|source| FileError::Write {
+            path: partial.clone(),
+            source,
+        })?;
+        Ok(Self {
+            to: BufWriter::with_capacity(256 * 1024, To::File(file)),
+            names: Some((path.to_owned(), partial)),
+        })
+    }
+
+    /// It is whole: on disk when this returns.
+    pub(crate) fn commit(mut self) -> Result<(), FileError> {
+        let path = match &self.names {
+            Some((path, _)) => path.clone(),
+            None => PathBuf::from("stdout"),
+        };
+        self.settle().map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => FileError::Exists(path.clone()),
+            _ => FileError::Write { path, source },
+        })
+    }
+
+    fn settle(&mut self) -> io::Result<()> {
+        self.to.flush()?;
+        let (To::File(file), Some((path, partial))) = (self.to.get_ref(), &self.names) else {
+            return Ok(());
+        };
+        file.sync_all()?;
+        // Fails where another one has appeared meanwhile, which a renaming would replace.
+        fs::hard_link(partial, path)?;
+        fs::remove_file(partial)?;
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+impl Write for ResultFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+impl Write for To {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(bytes),
+            Self::Stdout(stdout) => stdout.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Stdout(stdout) => stdout.flush(),
+        }
+    }
+}
+
+impl Drop for ResultFile {
+    /// What did not become whole goes away.
+    fn drop(&mut self) {
+        if let Some((_, partial)) = self.names.take() {
+            let _ = fs::remove_file(partial);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_appears_whole_and_replaces_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result");
+        let mut file = ResultFile::create(&path).unwrap();
+        file.write_all(b"half").unwrap();
+        drop(file);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+
+        let mut file = ResultFile::create(&path).unwrap();
+        file.write_all(b"whole").unwrap();
+        assert!(!path.exists());
+        // Somebody else was faster.
+        let other = ResultFile::create(&path).unwrap();
+        drop(other);
+        let mut file = ResultFile::create(&path).unwrap();
+        file.write_all(b"whole").unwrap();
+        fs::write(&path, "theirs").unwrap();
+        assert!(matches!(file.commit(), Err(FileError::Exists(_))));
+        assert_eq!(fs::read(&path).unwrap(), b"theirs");
+        assert!(matches!(
+            ResultFile::create(&path).err(),
+            Some(FileError::Exists(_))
+        ));
+    }
+}
