@@ -171,6 +171,21 @@ async fn an_act_by_cookie_needs_the_token_of_its_session(setup: Setup) {
         expect_csrf_failed(without.send(request).await);
     }
     assert_eq!(browser.get("/me").await.json()["name"], "Countess");
+    // The session is known by either of its cookies.
+    for gone in [ACCESS, REFRESH] {
+        let mut one = browser.clone();
+        one.cookies.remove(gone);
+        let path = if gone == ACCESS {
+            "/auth/refresh"
+        } else {
+            "/auth/logout"
+        };
+        let right = one.csrf_token.clone();
+        one.csrf_token.clone_from(&other.csrf_token);
+        expect_csrf_failed(one.post(path).await);
+        one.csrf_token = right;
+        one.post(path).await.expect(200);
+    }
     // Tokens in a header are sent on purpose.
     ada.client.patch("/me", &rename("Ada")).await.expect(200);
     // Who is nobody learns that first.

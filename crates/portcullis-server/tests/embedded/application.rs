@@ -11,6 +11,7 @@ use std::{collections::HashMap, error::Error, net::SocketAddr, time::Duration};
 use axum::{Json, extract::State};
 use portcullis::{
     CurrentUser, Gate, Portcullis, api,
+    cookie::{CookieScheme, SameSite, SessionCookies},
     core::password::{Argon2Params, Blocklist},
     embedded::{Builder, NewUser},
     routing::get,
@@ -77,11 +78,6 @@ impl Environment {
     fn builder(&self) -> Builder {
         let mut builder = Portcullis::builder();
         if let Some(issuer) = self.get("TOKEN__ISSUER") {
-            // As the server does: pages can log in by cookie.
-            if let Ok(scheme) = portcullis::cookie::CookieScheme::of(issuer) {
-                let cookies = portcullis::cookie::SessionCookies::new(api::COOKIE_NAME, scheme);
-                builder = builder.session_cookies(cookies.expect("a name"));
-            }
             builder = builder.issuer(issuer);
         }
         if let Some(algorithm) = self.get("TOKEN__ALGORITHM") {
@@ -100,12 +96,24 @@ impl Environment {
         if let Some(grace) = self.seconds("TOKEN__REFRESH_GRACE") {
             builder = builder.refresh_grace(grace);
         }
+        // As the server does: pages can log in by cookie.
+        let scheme = CookieScheme::of(self.get("TOKEN__ISSUER").unwrap_or("http://localhost"));
+        let name = self.get("COOKIES__NAME").unwrap_or(api::COOKIE_NAME);
+        let cookies = SessionCookies::new(name, scheme.expect("an issuer")).expect("a name");
+        let same_site = match self.get("COOKIES__SAME_SITE") {
+            Some("strict") => SameSite::Strict,
+            _ => SameSite::Lax,
+        };
         builder
+            .session_cookies(cookies.same_site(same_site).expect("https"))
             .limits_enabled(self.get("LIMITS__ENABLED") != Some("false"))
             .registration_enabled(self.get("REGISTRATION__ENABLED") != Some("false"))
             .trusted_proxies(self.get("HTTP__TRUSTED_PROXIES"))
             .cors_origins(self.get("CORS__ORIGINS"))
             .configure(|config| {
+                let login = &mut config.limits.login;
+                login.address = self.number("LIMITS__LOGIN_PER_ADDRESS").unwrap_or(login.address);
+                login.account = self.number("LIMITS__LOGIN_PER_ACCOUNT").unwrap_or(login.account);
                 if self.dev {
                     config.password.blocklist = Blocklist::Warn;
                 }

@@ -39,6 +39,8 @@ mod canary;
 mod clients;
 #[path = "../blackbox/clock.rs"]
 mod clock;
+#[path = "../blackbox/cookies.rs"]
+mod cookies;
 #[path = "../blackbox/crash.rs"]
 mod crash;
 #[path = "../blackbox/failures.rs"]
