@@ -10,7 +10,12 @@ use axum::{
     http::{HeaderName, header},
     response::{Html, IntoResponse, Response},
 };
-use portcullis::{CurrentUser, Gate, Portcullis, Public, access::LocalUser, routing::get};
+use portcullis::{
+    CurrentUser, Gate, Portcullis, Public,
+    access::LocalUser,
+    cookie::{CookieScheme, SessionCookies},
+    routing::get,
+};
 use tokio::{net::TcpListener, sync::broadcast};
 
 /// In bytes: the room remembers the last hundred for those who are slow.
@@ -81,12 +86,20 @@ async fn talk(mut socket: WebSocket, user: LocalUser, Room(room): Room) {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let auth = Portcullis::builder().sqlite("chat.db").build().await?;
+    // A page may also log in by cookie. Where people come by https, say so here.
+    let cookies = SessionCookies::new("chat", CookieScheme::of("http://localhost:3000")?)?;
+    let auth = Portcullis::builder()
+        .sqlite("chat.db")
+        .session_cookies(cookies)
+        .build()
+        .await?;
+    let csrf = auth.csrf().ok_or("the builder was told of no cookies")?;
     let app = Gate::new(auth.clone())
-        .merge(auth.routes())
         .route("/", get(page))
         .route("/page.js", get(script))
         .route("/chat", get(chat))
+        .csrf(&csrf)
+        .merge(auth.routes())
         .with_state(App {
             room: Room(broadcast::channel(100).0),
         })

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use portcullis_testkit::{people::Member, server::Example};
+use portcullis_testkit::{browser::Browser, people::Member, server::Example};
+use reqwest::Method;
+use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream,
@@ -12,9 +14,15 @@ use tokio_tungstenite::{
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 async fn connect(example: &Example, header: &'static str, value: &str) -> Result<Socket, u16> {
+    connect_with(example, &[(header, value)]).await
+}
+
+async fn connect_with(example: &Example, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
     let url = format!("{}/chat", example.process.url().replace("http", "ws"));
     let mut request = url.into_client_request().unwrap();
-    request.headers_mut().insert(header, value.parse().unwrap());
+    for (header, value) in headers {
+        request.headers_mut().insert(*header, value.parse().unwrap());
+    }
     match tokio_tungstenite::connect_async(request).await {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
@@ -44,6 +52,26 @@ async fn who_is_logged_in_hears_who_is_logged_in() {
     let said = Message::text(format!("{}: Good morning", ada.id));
     assert_eq!(hear(&mut his).await, said);
     assert_eq!(hear(&mut hers).await, said);
+}
+
+#[tokio::test]
+async fn a_page_of_this_origin_gets_a_socket_by_cookie_and_no_other_page_does() {
+    let example = Example::start(env!("CARGO_BIN_EXE_chat")).await;
+    let ada = Member::register(&example.client(), "ada").await;
+    let mut browser = Browser::new(example.client());
+    let login = json!({"email": &*ada.email, "password": &*ada.password, "cookies": true});
+    let login = browser.own(Method::POST, "/auth/login").json(&login);
+    browser.send(login).await.expect(200);
+    let cookie = format!("chat_access={}", browser.cookies["chat_access"]);
+    let from =
+        async |origin: &str| connect_with(&example, &[("cookie", cookie.as_str()), ("origin", origin)]).await;
+    let mut socket = from(example.process.url()).await.unwrap();
+    socket.send(Message::text("Hello")).await.unwrap();
+    assert_eq!(
+        hear(&mut socket).await,
+        Message::text(format!("{}: Hello", ada.id))
+    );
+    assert_eq!(from("https://evil.example").await.err(), Some(403));
 }
 
 #[tokio::test]

@@ -13,7 +13,6 @@ use portcullis::{
     embedded::NewUser,
     routing::{get, post},
     secret,
-    secret::ExposeSecret as _,
 };
 use tokio::net::TcpListener;
 
@@ -40,35 +39,28 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .access_ttl(Duration::from_hours(12))
         .build()
         .await?;
-    let password = secret("ADA_PASSWORD")?;
-    auth.ensure_user(NewUser::new("ada@example.com", password.expose_secret()))
+    auth.ensure_user(NewUser::new("ada@example.com", secret("ADA_PASSWORD")?))
         .await?;
 
-    let app = App {
+    let state = App {
         auth: auth.clone(),
         cookies,
         notes: Notes::default(),
     };
-    let router = Gate::new(auth.clone())
+    let csrf = auth.csrf().ok_or("the builder was told of no cookies")?;
+    let app = Gate::new(auth.clone())
         .route("/", get(notes::show))
         .route("/notes", post(notes::keep))
         .route("/login", get(login::form).post(login::login))
         .route("/logout", post(login::logout))
-        .with_state(app.clone())
+        .csrf(&csrf)
+        .with_state(state.clone())
         .into_router()?
-        .layer(middleware::from_fn_with_state(app, login::ask_to_log_in));
-    let router = match auth.csrf() {
-        Some(csrf) => router.layer(csrf),
-        None => router,
-    };
-    let router = router.layer(auth.edge());
+        .layer(middleware::from_fn_with_state(state, login::ask_to_log_in))
+        .layer(auth.edge());
 
     let listener = TcpListener::bind(address).await?;
     println!("Listening on http://{}", listener.local_addr()?);
-    axum::serve(
-        listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .await?;
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }
