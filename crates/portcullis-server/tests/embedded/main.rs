@@ -5,6 +5,8 @@
 //! data work on it. Left out are:
 //!
 //! - `command_line`: it is about the commands;
+//! - `flood`: it bounds the memory of the server's process to the kilobyte, what each connection holds included; an application
+//!   that serves by `axum::serve` has buffers of its own choice;
 //! - `timing`: it measures an application in the test's own process that embeds Portcullis
 //!   ([`Local`](portcullis_testkit::server::Local)), whichever subject is named, and takes two minutes with nothing beside it.
 //!
@@ -45,8 +47,6 @@ mod cookies;
 mod crash;
 #[path = "../blackbox/failures.rs"]
 mod failures;
-#[path = "../blackbox/flood.rs"]
-mod flood;
 #[path = "../blackbox/hostile.rs"]
 mod hostile;
 #[path = "../blackbox/jwks.rs"]
@@ -86,4 +86,22 @@ async fn start(setup: Setup) -> App {
         application.display()
     );
     setup.start_application(&application, server).await
+}
+
+/// The files of the suite that are left out: see above.
+const LEFT_OUT: [&str; 3] = ["command_line", "flood", "timing"];
+
+#[test]
+fn no_file_of_the_suite_is_forgotten() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/blackbox");
+    let here = include_str!("main.rs");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let runs = here.contains(&format!("#[path = \"../blackbox/{name}.rs\"]\nmod {name};"));
+        assert!(
+            name == "main" || runs != LEFT_OUT.contains(&name),
+            "{name}: run it here too, or say at the top of this file why not"
+        );
+    }
 }
