@@ -47,11 +47,17 @@ async fn script(_: Public) -> impl IntoResponse {
 /// By now it is known who calls: whoever has no good token got a 401 in the place of a socket.
 async fn chat(user: CurrentUser, State(room): State<Room>, upgrade: WebSocketUpgrade) -> Response {
     let upgrade = upgrade.max_message_size(LONGEST_MESSAGE);
-    upgrade.on_upgrade(move |socket| talk(socket, user.0, room))
+    // Before the answer: whoever has it misses nothing that is said from then on.
+    let heard = room.0.subscribe();
+    upgrade.on_upgrade(move |socket| talk(socket, user.0, room, heard))
 }
 
-async fn talk(mut socket: WebSocket, user: LocalUser, Room(room): Room) {
-    let mut heard = room.subscribe();
+async fn talk(
+    mut socket: WebSocket,
+    user: LocalUser,
+    Room(room): Room,
+    mut heard: broadcast::Receiver<String>,
+) {
     let ended = user.ended();
     tokio::pin!(ended);
     loop {

@@ -62,7 +62,7 @@ async fn a_page_of_this_origin_gets_a_socket_by_cookie_and_no_other_page_does() 
     let login = json!({"email": &*ada.email, "password": &*ada.password, "cookies": true});
     let login = browser.own(Method::POST, "/auth/login").json(&login);
     browser.send(login).await.expect(200);
-    let cookie = format!("chat_access={}", browser.cookies["chat_access"]);
+    let cookie = format!("chat-access={}", browser.cookies["chat-access"]);
     let from =
         async |origin: &str| connect_with(&example, &[("cookie", cookie.as_str()), ("origin", origin)]).await;
     let mut socket = from(example.process.url()).await.unwrap();
