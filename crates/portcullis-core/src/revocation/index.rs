@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use papaya::{Compute, HashMap, Operation};
 use tokio::sync::watch;
@@ -76,6 +76,8 @@ pub struct Index {
     /// and decides nothing: an edit that was purged, or that the store has lost, voids no token of later.
     newest_role_edit: AtomicI64,
     keys: HashMap<String, Timestamp>,
+    /// Whether there ever was one in `keys`. It spares a look in the many years between two and decides nothing.
+    any_key: AtomicBool,
     version: watch::Sender<u64>,
 }
 
@@ -87,6 +89,7 @@ impl Default for Index {
             roles: HashMap::new(),
             newest_role_edit: AtomicI64::new(i64::MIN),
             keys: HashMap::new(),
+            any_key: AtomicBool::new(false),
             version: watch::Sender::new(0),
         }
     }
@@ -158,7 +161,12 @@ impl Index {
                 self.newest_role_edit.fetch_max(*roles_epoch, Ordering::SeqCst);
                 stricter
             }
-            ChangeKind::KeyRevoked { kid } => merge(&self.keys, kid.clone(), until, |old| old.max(until)),
+            ChangeKind::KeyRevoked { kid } => {
+                let stricter = merge(&self.keys, kid.clone(), until, |old| old.max(until));
+                // After the entry: who sees this also sees the entry.
+                self.any_key.store(true, Ordering::SeqCst);
+                stricter
+            }
             ChangeKind::KeysChanged | ChangeKind::ProfileChanged { .. } => false,
         }
     }
@@ -170,7 +178,7 @@ impl Index {
     /// # Errors
     /// When it is void.
     pub fn check(&self, principal: &Principal, kid: &str) -> Result<(), Revoked> {
-        if self.keys.pin().contains_key(kid) {
+        if self.any_key.load(Ordering::SeqCst) && self.keys.pin().contains_key(kid) {
             return Err(Revoked::Key);
         }
         if self.sessions.pin().contains_key(&principal.session) {

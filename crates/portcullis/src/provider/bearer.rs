@@ -40,21 +40,38 @@ pub(super) fn from_header(headers: &HeaderMap) -> Result<&str, AuthError> {
     if values.next().is_some() {
         return Err(AuthError::Ambiguous("send one Authorization header"));
     }
-    let text = value.to_str().map_err(|_| AuthError::invalid("malformed"))?;
-    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(AuthError::Scheme);
-    }
-    let token = token.trim_matches(' ');
-    if !is_b64token(token) {
+    let bytes = value.as_bytes();
+    let end = bytes.iter().position(|b| *b == b' ').unwrap_or(bytes.len());
+    let (scheme, rest) = bytes.split_at(end);
+    if !scheme.is_ascii() || scheme.iter().any(u8::is_ascii_control) {
         return Err(AuthError::invalid("malformed"));
     }
-    Ok(token)
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Err(AuthError::Scheme);
+    }
+    // Other white space is within the token, and refused there.
+    let blank = |b: &&u8| **b == b' ';
+    let before = rest.iter().take_while(blank).count();
+    let after = rest.iter().rev().take_while(blank).count();
+    b64token(rest.get(before..rest.len() - after).unwrap_or_default())
 }
 
-/// `b64token` (RFC 6750, section 2.1).
-pub(super) fn is_b64token(token: &str) -> bool {
-    let body = token.trim_end_matches('=');
-    let is_b64 = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
-    !body.is_empty() && body.bytes().all(is_b64)
+/// The text, if it is a `b64token` (RFC 6750, section 2.1).
+///
+/// Looks at each byte without leaving early: compilers make that a few instructions for 16 bytes, and this stands before
+/// every request with a token of several hundred.
+pub(super) fn b64token(token: &[u8]) -> Result<&str, AuthError> {
+    let padding = token.iter().rev().take_while(|b| **b == b'=').count();
+    let body = token.get(..token.len() - padding).unwrap_or_default();
+    let good = |b: u8| {
+        let letter = (b | 0x20).wrapping_sub(b'a') < 26;
+        let digit = b.wrapping_sub(b'0') < 10;
+        // `-` `.` `/` are neighbours.
+        let mark = b.wrapping_sub(b'-') < 3 || b == b'_' || b == b'~' || b == b'+';
+        letter | digit | mark
+    };
+    if body.is_empty() || !body.iter().fold(true, |all, b| all & good(*b)) {
+        return Err(AuthError::invalid("malformed"));
+    }
+    str::from_utf8(token).map_err(|_| AuthError::invalid("malformed"))
 }

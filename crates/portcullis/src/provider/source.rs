@@ -76,9 +76,7 @@ impl<'a> Credential<'a> {
 
     fn new(token: impl Into<Cow<'a, str>>, source: Source) -> Result<Self, AuthError> {
         let token = token.into();
-        if !bearer::is_b64token(&token) {
-            return Err(AuthError::invalid("malformed"));
-        }
+        bearer::b64token(token.as_bytes())?;
         Ok(Self { token, source })
     }
 }
@@ -139,7 +137,11 @@ impl TokenSources {
         }
         if in_header {
             let token = bearer::from_header(&parts.headers)?;
-            return Credential::new(token, Source::Header);
+            // Checked where it was read.
+            return Ok(Credential {
+                token: token.into(),
+                source: Source::Header,
+            });
         }
         if let Some(token) = offered {
             return Credential::new(token, Source::Subprotocol);
