@@ -45,6 +45,15 @@ fn what_is_no_token_is_invalid_and_not_missing() {
 }
 
 #[test]
+fn each_character_is_in_the_grammar_or_not() {
+    for byte in 0..=u8::MAX {
+        let good = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+        let token = [b'a', byte, b'z'];
+        assert_eq!(super::bearer::b64token(&token).is_ok(), good, "{byte}");
+    }
+}
+
+#[test]
 fn another_scheme_is_neither_missing_nor_invalid() {
     for header in ["Basic YTpi", "Bearera", ""] {
         assert_eq!(read("/", &[header]), Err(AuthError::Scheme), "{header}");
