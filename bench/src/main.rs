@@ -9,6 +9,7 @@
     reason = "a program for whoever measures: it prints, and what fails ends it"
 )]
 
+mod argon2;
 mod copy;
 mod flood;
 mod probe;
@@ -28,6 +29,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Benchmark {
+    /// One hash by our kernel and by the portable code that others use, in turns: medians and their ratio.
+    Argon2 {
+        /// Hashes of each.
+        #[arg(long, default_value_t = 100)]
+        rounds: usize,
+        /// Memory of a hash in KiB.
+        #[arg(long, default_value_t = 19_456)]
+        memory_kib: u32,
+        /// Passes over the memory.
+        #[arg(long, default_value_t = 2)]
+        passes: u32,
+    },
     /// `GET /me` while nothing else happens and while thousands try to log in: p50, p99 and their ratios.
     Flood {
         /// Logins under way at a time.
@@ -52,6 +65,11 @@ fn main() {
         .build()
         .expect("a runtime");
     match benchmark {
+        Benchmark::Argon2 {
+            rounds,
+            memory_kib,
+            passes,
+        } => argon2::run(rounds.max(1), memory_kib, passes),
         Benchmark::Flood { logins, seconds } => {
             runtime.block_on(flood::run(logins, Duration::from_secs(seconds)));
         }

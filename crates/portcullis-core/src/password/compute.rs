@@ -1,7 +1,7 @@
 //! One hash, computed in memory that the caller keeps.
 
-use argon2::{Argon2, Block, Params};
 use pbkdf2::pbkdf2_hmac;
+use portcullis_argon2::{Argon2, Block, Params};
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -74,13 +74,10 @@ pub(super) fn compute(
             lanes,
         } => {
             let params = Params::new(size, passes, lanes, None).map_err(|_| ComputeError)?;
-            argon2(
-                &Argon2::new(algorithm, version, params),
-                password,
-                salt,
-                memory,
-                digest,
-            )
+            let argon2 = Argon2::new(algorithm, version, params);
+            argon2
+                .hash_into(password, salt, memory.blocks(argon2.blocks())?, digest)
+                .map_err(|_| ComputeError)
         }
         Recipe::Bcrypt { cost } => {
             let salt = salt.try_into().map_err(|_| ComputeError)?;
@@ -130,19 +127,6 @@ pub(super) fn derive_key(
         &mut *key,
     )?;
     Ok(key)
-}
-
-fn argon2(
-    context: &Argon2<'_>,
-    password: &[u8],
-    salt: &[u8],
-    memory: &mut Memory,
-    digest: &mut [u8],
-) -> Result<(), ComputeError> {
-    let blocks = memory.blocks(context.params().block_count())?;
-    context
-        .hash_password_into_with_memory(password, salt, digest, blocks)
-        .map_err(|_| ComputeError)
 }
 
 /// Whether the password is the one of the hash, in time that does not depend on the answer.

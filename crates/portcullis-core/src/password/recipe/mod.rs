@@ -2,7 +2,7 @@
 
 mod parse;
 
-use argon2::{Algorithm, Version};
+use portcullis_argon2::{Algorithm, Version};
 
 use super::Argon2Params;
 pub(super) use parse::{BCRYPT_FORM, pbkdf2_recipe};

@@ -1,6 +1,6 @@
 //! Recipes from what is written in front of salt and digest, and the bounds of what one check may cost.
 
-use argon2::{Algorithm, Version};
+use portcullis_argon2::{Algorithm, Version};
 
 use super::{Prf, Recipe, pbkdf2_work, scrypt_work};
 use crate::password::{
