@@ -5,6 +5,7 @@ mod check;
 mod commands;
 mod config;
 mod data_dir;
+mod doctor;
 mod installation;
 mod log;
 mod output;

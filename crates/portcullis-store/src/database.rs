@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use portcullis_core::store::StoreError;
-use sqlx::{PgPool, Postgres as PgEngine, Sqlite as SqliteEngine, SqlitePool};
+use sqlx::{PgPool, Postgres as PgEngine, Sqlite as SqliteEngine, SqlitePool, postgres::PgConnectOptions};
 
 use crate::{
     DatabaseOptions, OpenError, PoolShare,
@@ -204,6 +204,14 @@ impl Database {
         match &self.inner.db {
             Db::Sqlite(sqlite) => sqlite.readers.acquire().await.map(Reader::Sqlite),
             Db::Postgres(postgres) => postgres.pool.acquire().await.map(Reader::Postgres),
+        }
+    }
+
+    /// How PostgreSQL is connected to.
+    pub(crate) fn postgres_options(&self) -> Option<Arc<PgConnectOptions>> {
+        match &self.inner.db {
+            Db::Sqlite(_) => None,
+            Db::Postgres(postgres) => Some(postgres.pool.connect_options()),
         }
     }
 

@@ -75,6 +75,12 @@ pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
         if error.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == 5))
 }
 
+/// Whether SQLite says that the file is broken (`SQLITE_CORRUPT` and its extended codes).
+pub(crate) fn is_corrupt(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error)
+        if error.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == 11))
+}
+
 /// Whether PostgreSQL gave up waiting for a lock (`lock_timeout`).
 pub(crate) fn is_lock_timeout(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some("55P03"))

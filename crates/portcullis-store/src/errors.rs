@@ -39,6 +39,17 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The file is broken.
+    #[error(
+        "{p} is damaged ({source}): stop what uses it, keep a copy of it, and restore the newest backup into a new file; \
+         then look at the disk", p = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        #[source]
+        source: sqlx::Error,
+    },
     /// Someone holds the file for too long.
     #[error(
         "{p} stays locked by another process: stop what holds it (`fuser {p}` tells), or raise the timeout", p = path.display())]

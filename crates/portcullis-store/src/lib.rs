@@ -12,6 +12,7 @@
 
 mod act;
 mod audit;
+mod condition;
 mod database;
 mod dialect;
 mod errors;
@@ -32,6 +33,7 @@ mod upkeep;
 mod user;
 
 pub use self::{
+    condition::{ClockReading, Condition, EngineCondition, PostgresCondition, SqliteCondition},
     database::Database,
     errors::{OpenError, WrongPragma},
     options::{DatabaseOptions, PoolShare},

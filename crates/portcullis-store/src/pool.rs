@@ -57,6 +57,11 @@ impl<DB: sqlx::Database> Connections<DB> {
         self.share.is_some()
     }
 
+    /// How its connections are made.
+    pub(crate) fn connect_options(&self) -> Arc<<DB::Connection as sqlx::Connection>::Options> {
+        self.pool.connect_options()
+    }
+
     pub(crate) async fn acquire(&self) -> Result<Held<DB>, sqlx::Error> {
         let Some(share) = &self.share else {
             return Ok(Held {

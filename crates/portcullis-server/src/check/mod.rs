@@ -1,7 +1,13 @@
 //! Looks at what a configuration points to, without starting and without changing anything: folder, master key,
 //! certificate, database.
 
-use std::{fs, os::unix::fs::MetadataExt, time::Duration};
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt,
+    path::Path,
+    time::Duration,
+};
 
 use portcullis::embedded::DataDir;
 use portcullis_core::{
@@ -35,6 +41,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Looks at everything.
 pub(crate) async fn examine(settings: &Settings) -> Findings {
+    let (findings, database) = look(settings).await;
+    if let Some(database) = database {
+        database.close().await;
+    }
+    findings
+}
+
+/// Looks at everything, and leaves the database open for whoever looks further, if it opens.
+pub(crate) async fn look(settings: &Settings) -> (Findings, Option<Database>) {
     let mut findings = Findings::default();
     if let Some(tls) = &settings.tls {
         findings.certificate(tls);
@@ -45,18 +60,18 @@ pub(crate) async fn examine(settings: &Settings) -> Findings {
         Some(Err(_)) if settings.master_key.is_some() => None,
         Some(Err(error)) => {
             findings.problem("data_dir", error);
-            return findings;
+            return (findings, None);
         }
         None => None,
     };
-    findings
+    let database = findings
         .database(
             settings,
             folder.as_ref(),
             settings.master_key.as_ref().or(own.as_ref()),
         )
         .await;
-    findings
+    (findings, database)
 }
 
 impl Findings {
@@ -107,15 +122,28 @@ impl Findings {
         }
     }
 
-    async fn database(&mut self, settings: &Settings, folder: Option<&DataDir>, key: Option<&MasterKey>) {
+    async fn database(
+        &mut self,
+        settings: &Settings,
+        folder: Option<&DataDir>,
+        key: Option<&MasterKey>,
+    ) -> Option<Database> {
         let mut options = match (&settings.database.url, folder) {
-            (None, None) => return,
+            (None, None) => return None,
             _ => database_options(settings, folder),
         };
-        if let Some(path) = options.file().filter(|path| !path.exists()) {
-            self.notes
-                .push(format!("The database {} will be made.", path.display()));
-            return;
+        if let Some(path) = options.file() {
+            let will = match file_kind(&path) {
+                FileKind::Missing => "made",
+                // Opening it would change it.
+                FileKind::OtherJournal => "given a write-ahead log",
+                FileKind::Usual => "",
+            };
+            if !will.is_empty() {
+                self.notes
+                    .push(format!("The database {} will be {will}.", path.display()));
+                return None;
+            }
         }
         let migrates = migrates(settings, &options);
         options.migrate = false;
@@ -126,9 +154,10 @@ impl Findings {
             Ok(Err(error)) => self.problem("database.url", error),
             Ok(Ok(database)) => {
                 self.contents(&database, settings, key, migrates).await;
-                database.close().await;
+                return Some(database);
             }
         }
+        None
     }
 
     async fn contents(
@@ -176,5 +205,28 @@ impl Findings {
                 }
             }
         }
+    }
+}
+
+/// What is in the place of a SQLite file.
+enum FileKind {
+    /// Nothing, or a file without a byte.
+    Missing,
+    /// A database that was made by something else: it keeps its journal in another way.
+    OtherJournal,
+    /// What opening leaves as it is, or refuses.
+    Usual,
+}
+
+/// Reads the header (<https://www.sqlite.org/fileformat2.html#the_database_header>).
+fn file_kind(path: &Path) -> FileKind {
+    let mut header = [0; 20];
+    match File::open(path).and_then(|mut file| file.read_exact(&mut header)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => FileKind::Missing,
+        Err(_) if fs::metadata(path).is_ok_and(|found| found.len() == 0) => FileKind::Missing,
+        Ok(()) if header.starts_with(b"SQLite format 3\0") && header[18..20] != [2, 2] => {
+            FileKind::OtherJournal
+        }
+        _ => FileKind::Usual,
     }
 }

@@ -7,6 +7,7 @@ mod config;
 mod confirm;
 mod copy;
 mod data;
+mod doctor;
 mod key;
 mod man;
 mod migrate;
@@ -69,6 +70,7 @@ enum Command {
     Routes(routes::Routes),
     Openapi(openapi::OpenApi),
     Check(check::Check),
+    Doctor(doctor::Doctor),
     Config(config::Config),
     Migrate(migrate::Migrate),
     Copy(copy::Copy),
@@ -150,6 +152,7 @@ impl Command {
             Self::Routes(command) => command.run(),
             Self::Openapi(command) => command.run(),
             Self::Check(command) => command.run(),
+            Self::Doctor(command) => command.run(),
             Self::Config(command) => command.run(),
             Self::Migrate(command) => command.run(),
             Self::Copy(command) => command.run(),

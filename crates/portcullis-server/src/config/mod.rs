@@ -21,9 +21,10 @@ pub(crate) use self::{
     example::{example, reference},
     layers::Sources,
     problem::{Problem, Problems},
+    rules::{RS256_IS_OLD, is_loopback},
     settings::{CookieSettings, HttpSettings, Limit, LogSettings, Settings, TlsSettings},
     table::KEYS,
-    value::duration,
+    value::{duration, show_duration},
 };
 use self::{
     key::Default,

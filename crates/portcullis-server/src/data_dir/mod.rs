@@ -52,6 +52,14 @@ pub(crate) fn lock_if_served(path: &Path) -> Result<Option<ServeLock>, FolderErr
     }
 }
 
+/// The process that serves the folder, as it says itself. Without touching the lock: a server that starts now must get it.
+pub(crate) fn server_of(path: &Path) -> Option<u32> {
+    let text = std::fs::read_to_string(path.join(SERVE_LOCK)).ok()?;
+    let id: i32 = text.trim().parse().ok()?;
+    rustix::process::test_kill_process(rustix::process::Pid::from_raw(id)?).ok()?;
+    u32::try_from(id).ok()
+}
+
 /// Keeps other servers out of the folder. Commands that only use the database take no lock.
 pub(crate) fn lock(folder: &DataDir) -> Result<ServeLock, FolderError> {
     let path = folder.path().join(SERVE_LOCK);

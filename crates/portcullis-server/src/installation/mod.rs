@@ -12,7 +12,7 @@ use portcullis::{
 use portcullis_core::{
     authority::{Authority, AuthorityConfig, Pair, RateLimits},
     password::pool::{Busy, HashError},
-    store::{StoreError, UserFilter},
+    store::{Store, StoreError, UserFilter},
 };
 use portcullis_store::DatabaseOptions;
 use secrecy::SecretString;
@@ -119,24 +119,28 @@ impl Installation {
 
     /// Whether someone can administer, or at least holds a role that can.
     pub(crate) async fn has_administrator(&self) -> Result<bool, StoreError> {
-        let store = self.authority.store();
-        for role in store.roles().await?.holders("admin") {
-            let holders = UserFilter {
-                role: Some(role),
-                limit: 1,
-                ..UserFilter::default()
-            };
-            if !store.users(&holders).await?.is_empty() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        has_administrator(&**self.authority.store()).await
     }
 
     /// Stores what still waits and closes the database.
     pub(crate) async fn close(self) {
         self.portcullis.shutdown().await;
     }
+}
+
+/// Whether someone in this store can administer, or at least holds a role that can.
+pub(crate) async fn has_administrator(store: &dyn Store) -> Result<bool, StoreError> {
+    for role in store.roles().await?.holders("admin") {
+        let holders = UserFilter {
+            role: Some(role),
+            limit: 1,
+            ..UserFilter::default()
+        };
+        if !store.users(&holders).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What the library is told of a server that listens at `address`.

@@ -7,6 +7,7 @@ const COMMANDS: &[&[&str]] = &[
     &[],
     &["serve"],
     &["check"],
+    &["doctor"],
     &["config"],
     &["migrate"],
     &["copy"],

@@ -189,6 +189,10 @@ impl Opener {
             OpenError::Schema(source) if dialect::is_not_a_database(&source) => OpenError::NotADatabase {
                 path: self.path.clone(),
             },
+            OpenError::Schema(source) if dialect::is_corrupt(&source) => OpenError::Damaged {
+                path: self.path.clone(),
+                source,
+            },
             OpenError::Schema(source) => OpenError::File {
                 path: self.path.clone(),
                 source: source.into(),

@@ -73,6 +73,9 @@ pub(crate) fn serving(settings: &Settings, from: &Resolver) -> Vec<Problem> {
     }
 }
 
+/// What is said of an algorithm that some clients cannot do without.
+pub(crate) const RS256_IS_OLD: &str = "RS256 is kept for old clients; prefer ES256 or PS256";
+
 /// What is allowed, but should make the operator think.
 pub(crate) fn warnings(settings: &Settings, from: &Resolver) -> Vec<Problem> {
     let mut warnings = Vec::new();
@@ -102,10 +105,7 @@ pub(crate) fn warnings(settings: &Settings, from: &Resolver) -> Vec<Problem> {
         );
     }
     if settings.token.algorithm == Algorithm::RS256 {
-        warn(
-            "token.algorithm",
-            "RS256 is kept for old clients; prefer ES256 or PS256".to_owned(),
-        );
+        warn("token.algorithm", RS256_IS_OLD.to_owned());
     }
     if matches!(from.origin("database.url"), Some(Origin::Flag(_))) && has_password(settings) {
         warn(
