@@ -50,6 +50,28 @@ apt_install() {
   return 1
 }
 
+# promtool_binary: prints where promtool is. Where it is not installed, it is taken out of Debian's package, which would
+# start a Prometheus if it were installed.
+promtool_binary() {
+  local own="$TESTENV/promtool" work
+  if command -v promtool; then
+    return 0
+  fi
+  if [ ! -x "$own" ]; then
+    work="$(mktemp -d)"
+    chmod 755 "$work"
+    (
+      cd "$work"
+      apt-get -qq -o Acquire::Retries=3 download prometheus >&2 ||
+        { apt-get -qq -o Acquire::Retries=3 update >&2 && apt-get -qq -o Acquire::Retries=3 download prometheus >&2; }
+      dpkg-deb -x prometheus_*.deb .
+    )
+    mv "$work/usr/bin/promtool" "$own"
+    rm -rf "$work"
+  fi
+  echo "$own"
+}
+
 # python_venv NAME FOLDER: the packages of FOLDER/requirements.txt under FOLDER/constraints.txt, in .testenv/NAME. Its stamp
 # holds the checksum of both: they are installed again only when that changes.
 python_venv() {

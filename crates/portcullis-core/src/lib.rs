@@ -13,6 +13,7 @@ pub mod device;
 pub mod id;
 pub mod key;
 pub mod limit;
+pub mod metrics;
 pub mod password;
 pub mod revocation;
 pub mod rng;

@@ -8,6 +8,7 @@ mod data_dir;
 mod doctor;
 mod installation;
 mod log;
+mod metrics;
 mod output;
 mod serve;
 

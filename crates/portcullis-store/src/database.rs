@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use portcullis_core::store::StoreError;
+use portcullis_core::{metrics::Metrics, store::StoreError};
 use sqlx::{PgPool, Postgres as PgEngine, Sqlite as SqliteEngine, SqlitePool, postgres::PgConnectOptions};
 
 use crate::{
     DatabaseOptions, OpenError, PoolShare,
     act::{Act, Done},
-    migration,
+    metrics, migration,
     options::Place,
     pool::Held,
     postgres::Postgres,
@@ -38,7 +38,7 @@ struct Inner {
     roles: Arc<RoleCache>,
 }
 
-enum Db {
+pub(crate) enum Db {
     Sqlite(Sqlite),
     Postgres(Postgres),
 }
@@ -145,6 +145,12 @@ impl Database {
             Db::Sqlite(_) => "sqlite",
             Db::Postgres(_) => "postgres",
         }
+    }
+
+    /// Has the pools of connections read by `metrics`.
+    pub fn tell(&self, metrics: &Metrics) {
+        let inner = Arc::clone(&self.inner);
+        metrics.collect(move |scrape| metrics::tell(&inner.db, scrape));
     }
 
     /// Names of all migrations, in order.

@@ -18,6 +18,7 @@ mod dialect;
 mod errors;
 mod feed;
 mod key;
+mod metrics;
 mod migration;
 mod options;
 mod pool;

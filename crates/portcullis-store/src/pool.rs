@@ -2,9 +2,14 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::Duration,
 };
+
+use portcullis_core::metrics::Counter;
 
 use sqlx::{
     Pool,
@@ -18,6 +23,38 @@ use crate::PoolShare;
 pub(crate) struct Connections<DB: sqlx::Database> {
     pool: Pool<DB>,
     share: Option<Share>,
+    waiting: AtomicU32,
+    refused: Counter,
+}
+
+/// A pool as it is now.
+pub(crate) struct PoolNumbers {
+    /// Connections that are open.
+    pub(crate) size: u32,
+    /// Those of them that nobody uses.
+    pub(crate) idle: usize,
+    /// Connections that we may use at most.
+    pub(crate) most: u32,
+    /// Acts and reads that wait for one.
+    pub(crate) waiting: u32,
+    /// Acts and reads that got none, since the start.
+    pub(crate) refused: u64,
+}
+
+/// Counted as waiting, until it is dropped.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn begin(waiting: &'a AtomicU32) -> Self {
+        waiting.fetch_add(1, Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 struct Share {
@@ -36,19 +73,37 @@ pub(crate) struct Held<DB: sqlx::Database> {
 impl<DB: sqlx::Database> Connections<DB> {
     /// A pool that nobody else uses.
     pub(crate) fn own(pool: Pool<DB>) -> Self {
-        Self { pool, share: None }
+        Self::new(pool, None)
     }
 
     /// A share of the pool of an application.
     pub(crate) fn share_of(pool: Pool<DB>, share: &PoolShare) -> Self {
         let most = u16::try_from(share.max_connections).unwrap_or(u16::MAX).max(1);
+        let share = Share {
+            places: Arc::new(Semaphore::new(most.into())),
+            most: most.into(),
+            timeout: share.timeout,
+        };
+        Self::new(pool, Some(share))
+    }
+
+    fn new(pool: Pool<DB>, share: Option<Share>) -> Self {
         Self {
             pool,
-            share: Some(Share {
-                places: Arc::new(Semaphore::new(most.into())),
-                most: most.into(),
-                timeout: share.timeout,
-            }),
+            share,
+            waiting: AtomicU32::new(0),
+            refused: Counter::default(),
+        }
+    }
+
+    pub(crate) fn numbers(&self) -> PoolNumbers {
+        let most = self.pool.options().get_max_connections();
+        PoolNumbers {
+            size: self.pool.size(),
+            idle: self.pool.num_idle(),
+            most: self.share.as_ref().map_or(most, |share| share.most.min(most)),
+            waiting: self.waiting.load(Relaxed),
+            refused: self.refused.get(),
         }
     }
 
@@ -63,6 +118,16 @@ impl<DB: sqlx::Database> Connections<DB> {
     }
 
     pub(crate) async fn acquire(&self) -> Result<Held<DB>, sqlx::Error> {
+        let waiting = Waiting::begin(&self.waiting);
+        let acquired = self.take().await;
+        drop(waiting);
+        if acquired.is_err() {
+            self.refused.add(1);
+        }
+        acquired
+    }
+
+    async fn take(&self) -> Result<Held<DB>, sqlx::Error> {
         let Some(share) = &self.share else {
             return Ok(Held {
                 connection: self.pool.acquire().await?,

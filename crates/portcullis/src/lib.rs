@@ -30,6 +30,7 @@ pub mod secret;
 #[cfg(feature = "test-util")]
 pub mod testing;
 pub mod token;
+mod traffic;
 pub mod users;
 
 #[cfg(all(feature = "test-util", not(debug_assertions)))]

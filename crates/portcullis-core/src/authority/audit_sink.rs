@@ -5,7 +5,7 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-use crate::{audit::AuditEvent, store::Store};
+use crate::{audit::AuditEvent, metrics::Counter, store::Store};
 
 /// How many events wait at most. An attacker who fails logins faster than the store takes them in loses events, which
 /// is counted and logged: rather that than memory without bound or a login that waits.
@@ -17,6 +17,8 @@ pub(super) struct AuditSink {
     waiting: Mutex<Vec<AuditEvent>>,
     wake: Notify,
     dropped: AtomicU64,
+    /// As `dropped`, but since the start.
+    pub(super) lost: Counter,
 }
 
 impl AuditSink {
@@ -25,7 +27,18 @@ impl AuditSink {
             waiting: Mutex::new(Vec::new()),
             wake: Notify::new(),
             dropped: AtomicU64::new(0),
+            lost: Counter::default(),
         }
+    }
+
+    /// How many events wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn drop_events(&self, number: u64) {
+        self.dropped.fetch_add(number, Ordering::Relaxed);
+        self.lost.add(number);
     }
 
     /// Takes an event without waiting.
@@ -37,7 +50,7 @@ impl AuditSink {
             self.wake.notify_one();
         } else {
             drop(waiting);
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.drop_events(1);
         }
     }
 
@@ -90,7 +103,7 @@ impl Drop for Batch<'_> {
         let mut waiting = self.sink.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = self.events.len().min(CAPACITY.saturating_sub(waiting.len()));
         let lost = u64::try_from(self.events.len() - kept).unwrap_or(0);
-        self.sink.dropped.fetch_add(lost, Ordering::Relaxed);
+        self.sink.drop_events(lost);
         waiting.splice(0..0, self.events.drain(..kept));
     }
 }

@@ -24,12 +24,19 @@ impl Authority {
     /// # Errors
     /// When the token is not good, or that cannot be told.
     pub async fn authenticate(&self, token: &str) -> Result<Arc<VerifiedToken>, AuthenticateError> {
-        let verified = self.verifier.verify(token, self.clock.now())?;
-        self.follower
-            .ensure_fresh()
-            .await
-            .map_err(|Stale { .. }| AuthenticateError::Stale)?;
+        let verified = match self.verifier.verify(token, self.clock.now()) {
+            Ok(verified) => verified,
+            Err(error) => return Err(self.refused(error.into())),
+        };
+        if let Err(Stale) = self.follower.ensure_fresh().await {
+            return Err(self.refused(AuthenticateError::Stale));
+        }
         self.check(verified)
+    }
+
+    fn refused(&self, error: AuthenticateError) -> AuthenticateError {
+        self.counts.refused_token(&error);
+        error
     }
 
     /// The same without waiting: `None` where the index must be read first.
@@ -44,7 +51,7 @@ impl Authority {
         Some(
             self.verifier
                 .verify(token, self.clock.now())
-                .map_err(AuthenticateError::from)
+                .map_err(|error| self.refused(error.into()))
                 .and_then(|verified| self.check(verified)),
         )
     }
@@ -52,7 +59,7 @@ impl Authority {
     fn check(&self, verified: Arc<VerifiedToken>) -> Result<Arc<VerifiedToken>, AuthenticateError> {
         self.index
             .check(&verified.principal, &verified.kid)
-            .map_err(|_revoked| AuthenticateError::Revoked)?;
+            .map_err(|_revoked| self.refused(AuthenticateError::Revoked))?;
         Ok(verified)
     }
 

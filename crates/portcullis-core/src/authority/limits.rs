@@ -58,18 +58,30 @@ const FIVE_A_MINUTE: Quota = match Quota::new(5, Duration::from_secs(60)) {
 
 impl RateLimits {
     pub(super) fn rules(&self) -> Rules {
-        let pair = |address: &'static str, account: &'static str, pair: Pair| RulePair {
-            address: Rule::new(address, pair.address),
-            account: Rule::new(account, pair.account),
+        let pair = |at: usize, pair: Pair| RulePair {
+            address: Rule::new(RULES[at], pair.address),
+            account: Rule::new(RULES[at + 1], pair.account),
         };
         Rules {
-            login: pair("login", "login-account", self.login),
-            refresh: pair("refresh", "refresh-account", self.refresh),
-            register: pair("register", "register-account", self.register),
-            password: pair("password", "password-account", self.password),
+            login: pair(0, self.login),
+            refresh: pair(2, self.refresh),
+            register: pair(4, self.register),
+            password: pair(6, self.password),
         }
     }
 }
+
+/// Names of all rules, as answers and metrics say them.
+pub(super) const RULES: [&str; 8] = [
+    "login",
+    "login-account",
+    "refresh",
+    "refresh-account",
+    "register",
+    "register-account",
+    "password",
+    "password-account",
+];
 
 /// What the limiter is asked about.
 pub(super) struct RulePair {
@@ -150,7 +162,10 @@ impl Authority {
             return Ok(());
         }
         match self.limiter.check_all(asked) {
-            Some(decision) if !decision.allowed => Err(TryLater::Limited(decision)),
+            Some(decision) if !decision.allowed => {
+                self.counts.limited(decision.rule());
+                Err(TryLater::Limited(decision))
+            }
             Some(decision) => {
                 caller.note_limit(decision);
                 Ok(())

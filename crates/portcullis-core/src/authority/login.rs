@@ -38,10 +38,17 @@ struct Attempt {
 
 impl Authority {
     /// Logs a user in.
+    pub async fn login(&self, caller: &Caller, request: LoginRequest) -> Result<TokenPair, LoginError> {
+        let result = self.log_in(caller, request).await;
+        self.counts.login(&result);
+        result
+    }
+
+    /// Logs a user in, uncounted.
     ///
     /// Unknown, disabled, password-less, locked and wrong-password attempts take the same way: one read, one counted
     /// attempt, one hash of the same kind, one answer (design section 6).
-    pub async fn login(&self, caller: &Caller, request: LoginRequest) -> Result<TokenPair, LoginError> {
+    async fn log_in(&self, caller: &Caller, request: LoginRequest) -> Result<TokenPair, LoginError> {
         let LoginRequest {
             identifier,
             password,

@@ -12,6 +12,7 @@ impl Authority {
         let context = self.context(caller);
         self.end_one(&context, principal.session, principal.user, EndReason::Logout)
             .await?;
+        self.counts.logout();
         Ok(())
     }
 
@@ -50,12 +51,14 @@ impl Authority {
         let context = self.context_as(caller, session.user);
         self.end_one(&context, session.id, session.user, EndReason::Logout)
             .await?;
+        self.counts.logout();
         Ok(true)
     }
 
     /// Ends all sessions of the caller.
     pub async fn logout_everywhere(&self, caller: &Caller, principal: &Principal) -> Result<(), TryLater> {
         self.end_all(caller, principal.user, EndReason::LogoutAll).await?;
+        self.counts.logout_everywhere();
         Ok(())
     }
 
@@ -72,6 +75,7 @@ impl Authority {
                 store.end_all_sessions(&context, user, reason).await
             })
             .await?;
+        self.counts.ended(reason, ended.unwrap_or(0));
         Ok(ended)
     }
 
@@ -88,6 +92,7 @@ impl Authority {
                 store.end_session(&context, session, Some(owner), reason).await
             })
             .await?;
+        self.counts.ended(reason, ended.into());
         Ok(ended)
     }
 }

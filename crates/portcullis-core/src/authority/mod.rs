@@ -24,6 +24,7 @@ mod grant;
 mod limits;
 mod login;
 mod logout;
+mod metrics;
 mod open;
 mod passwords;
 mod profiles;
@@ -51,13 +52,14 @@ pub use self::{
     open::{FINGERPRINT, OpenError, Ports},
     register::Registration,
 };
-use self::{audit_sink::AuditSink, limits::Rules, open::KeyReload, profiles::Profiles};
+use self::{audit_sink::AuditSink, limits::Rules, metrics::Counts, open::KeyReload, profiles::Profiles};
 use crate::{
     clock::Clock,
     device::{DeviceKeys, UnknownIdentifiers},
     id::SessionId,
     key::{BoundTokens, Keys},
     limit::Limiter,
+    metrics::Metrics,
     password::pool::HashPool,
     revocation::{Follower, Index, retention},
     rng::Rng,
@@ -86,6 +88,8 @@ pub struct Authority {
     rules: Rules,
     profiles: Arc<Profiles>,
     audit: AuditSink,
+    metrics: Metrics,
+    counts: Counts,
     key_reload: Arc<KeyReload>,
     node: String,
     retention: std::time::Duration,
@@ -127,6 +131,12 @@ impl Authority {
     #[must_use]
     pub fn pool(&self) -> &HashPool {
         &self.pool
+    }
+
+    /// All that this node counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// What makes tokens for pages, each bound to one session: against forged requests.

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::{
     Authority, AuthorityConfig, Caller, act::act_context, audit_sink::AuditSink, change_retention,
-    profiles::Profiles,
+    metrics::Counts, profiles::Profiles,
 };
 use crate::{
     audit::Actor,
@@ -18,6 +18,7 @@ use crate::{
     device::{DeviceKeys, UnknownIdentifiers},
     key::{BoundTokens, KeyConfig, KeyError, Keys, Vault},
     limit::Limiter,
+    metrics::Metrics,
     password::pool::{HashPool, HashPoolError},
     revocation::{Change, ChangeKind, ChangeListener, Follower, Index},
     rng::{self, Rng},
@@ -161,7 +162,10 @@ impl Authority {
         follower.load().await?;
         let pool = HashPool::start(config.hashing.clone(), clock.clone(), rng.clone(), &vault)?;
 
-        Ok(Arc::new(Self {
+        let metrics = Metrics::new();
+        let authority = Arc::new(Self {
+            counts: Counts::new(&metrics),
+            metrics,
             session_keys: Arc::new(SessionKeys::new(vault.clone())),
             devices: DeviceKeys::new(&vault),
             page_tokens: BoundTokens::derive(&vault, "page tokens"),
@@ -184,7 +188,9 @@ impl Authority {
             key_reload,
             retention,
             longest_ttl: longest,
-        }))
+        });
+        authority.tell_metrics();
+        Ok(authority)
     }
 }
 

@@ -7,6 +7,12 @@ use crate::{
 impl Authority {
     /// Carries a session on: a new pair for a refresh token, which is spent (design section 4).
     pub async fn refresh(&self, caller: &Caller, token: &str) -> Result<TokenPair, RefreshError> {
+        let result = self.carry_on(caller, token).await;
+        self.counts.refresh(&result);
+        result
+    }
+
+    async fn carry_on(&self, caller: &Caller, token: &str) -> Result<TokenPair, RefreshError> {
         let Ok(presented) = PresentedRefresh::read(token, &self.session_keys) else {
             self.limit(&self.rules.refresh, caller, None)?;
             return Err(RefreshError::Invalid);
@@ -37,6 +43,7 @@ impl Authority {
                 Err(RefreshError::Invalid)
             }
             RefreshOutcome::Ended { reason, .. } => {
+                self.counts.ended(reason, 1);
                 tracing::warn!(
                     %session,
                     reason = reason.as_str(),

@@ -20,9 +20,21 @@ pub struct Registration {
 impl Authority {
     /// Adds a user and logs them in.
     ///
+    /// # Errors
+    /// When there is no new user.
+    pub async fn register(
+        &self,
+        caller: &Caller,
+        registration: Registration,
+    ) -> Result<(User, TokenPair), RegisterError> {
+        let result = self.enlist(caller, registration).await;
+        self.counts.registration(&result);
+        result
+    }
+
     /// That an email is taken is said openly, unlike everywhere else: the person must learn it (decision 0002); the
     /// limit by address bounds what can be learnt so.
-    pub async fn register(
+    async fn enlist(
         &self,
         caller: &Caller,
         registration: Registration,

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Timestamp},
+    metrics::Counter,
     store::{Store, StoreError},
 };
 
@@ -36,6 +37,19 @@ struct Reader {
     sorted_out_at: Timestamp,
     purged_at: Duration,
     failing: bool,
+}
+
+/// What a [`Follower`] did since the start, for metrics.
+#[derive(Debug, Default)]
+pub struct FollowerCounts {
+    /// Reads of the feed that were good.
+    pub good: Counter,
+    /// Reads of the feed that failed.
+    pub failed: Counter,
+    /// Loads of the whole feed: the first, and one each time that the store went back in time or the clock was set back.
+    pub loads: Counter,
+    /// Requests that found the lease lapsed and waited in vain.
+    pub lapsed: Counter,
 }
 
 #[derive(Clone, Copy)]
@@ -72,6 +86,7 @@ pub struct Follower<F: Feed + ?Sized = dyn Store> {
     reader: Mutex<Reader>,
     wake: Notify,
     finished: watch::Sender<Finished>,
+    counts: FollowerCounts,
 }
 
 impl<F: Feed + ?Sized> Follower<F> {
@@ -93,6 +108,7 @@ impl<F: Feed + ?Sized> Follower<F> {
             }),
             wake: Notify::new(),
             finished: watch::Sender::new(Finished { good: false }),
+            counts: FollowerCounts::default(),
         }
     }
 
@@ -107,6 +123,12 @@ impl<F: Feed + ?Sized> Follower<F> {
     #[must_use]
     pub fn index(&self) -> &Arc<Index> {
         &self.index
+    }
+
+    /// What it did since the start.
+    #[must_use]
+    pub fn counts(&self) -> &FollowerCounts {
+        &self.counts
     }
 
     /// Loads the whole feed. Readiness waits for it.
@@ -167,9 +189,13 @@ impl<F: Feed + ?Sized> Follower<F> {
         if self.is_fresh() {
             return Ok(());
         }
-        timeout(self.config.wait, self.until_read())
+        let fresh = timeout(self.config.wait, self.until_read())
             .await
-            .unwrap_or(Err(Stale))
+            .unwrap_or(Err(Stale));
+        if fresh.is_err() {
+            self.counts.lapsed.add(1);
+        }
+        fresh
     }
 
     async fn until_read(&self) -> Result<(), Stale> {
@@ -216,6 +242,10 @@ impl<F: Feed + ?Sized> Follower<F> {
         }
         reader.failing = result.is_err();
         drop(reader);
+        match &result {
+            Ok(()) => self.counts.good.add(1),
+            Err(_) => self.counts.failed.add(1),
+        }
         self.finished.send_replace(Finished { good: result.is_ok() });
         result
     }
@@ -253,6 +283,7 @@ impl<F: Feed + ?Sized> Follower<F> {
         for listener in &self.listeners {
             listener.reloaded();
         }
+        self.counts.loads.add(1);
         reader.position = Some(snapshot.lanes);
         reader.sorted_out_at = now;
         self.renew(start);

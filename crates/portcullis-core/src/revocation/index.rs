@@ -247,10 +247,21 @@ impl Index {
         before.saturating_sub(self.len())
     }
 
+    /// How many entries it holds, by kind.
+    #[must_use]
+    pub fn sizes(&self) -> [(&'static str, usize); 4] {
+        [
+            ("session", self.sessions.len()),
+            ("user", self.users.len()),
+            ("role", self.roles.len()),
+            ("key", self.keys.len()),
+        ]
+    }
+
     /// How many entries it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.sessions.len() + self.users.len() + self.roles.len() + self.keys.len()
+        self.sizes().iter().map(|(_, size)| size).sum()
     }
 
     /// Whether it holds none.

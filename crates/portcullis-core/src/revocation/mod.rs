@@ -13,7 +13,7 @@ mod tests;
 pub use self::{
     change::{Change, ChangeKind, FeedRead, FeedSnapshot, LANES, LaneHead, Lanes, lane_of},
     feed::Feed,
-    follower::Follower,
+    follower::{Follower, FollowerCounts},
     index::{Index, Revoked},
     lease::{ChangeListener, FollowerConfig, Stale, retention},
 };

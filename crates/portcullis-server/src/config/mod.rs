@@ -22,7 +22,7 @@ pub(crate) use self::{
     layers::Sources,
     problem::{Problem, Problems},
     rules::{RS256_IS_OLD, is_loopback},
-    settings::{CookieSettings, HttpSettings, Limit, LogSettings, Settings, TlsSettings},
+    settings::{CookieSettings, HttpSettings, Limit, LogSettings, MetricsSettings, Settings, TlsSettings},
     table::KEYS,
     value::{duration, show_duration},
 };

@@ -129,18 +129,12 @@ impl Resolver {
         })
     }
 
-    pub(crate) fn listen(&mut self) -> SocketAddr {
-        self.defaulted("listen", |_, text| {
-            let wrong =
-                || format!("`{text}` is not ADDRESS:PORT: write 127.0.0.1:8000, [::1]:8000 or 0.0.0.0:8000");
-            match text.strip_prefix("localhost:") {
-                Some(port) => port
-                    .parse()
-                    .map(|port| (Ipv4Addr::LOCALHOST, port).into())
-                    .map_err(|_| wrong()),
-                None => text.parse().map_err(|_| wrong()),
-            }
-        })
+    pub(crate) fn listen(&mut self, name: &'static str) -> SocketAddr {
+        self.defaulted(name, socket_address)
+    }
+
+    pub(crate) fn optional_listen(&mut self, name: &'static str) -> Option<SocketAddr> {
+        self.read(name, socket_address)
     }
 
     fn number_in(name: Kind, number: u64) -> Result<u64, String> {
@@ -251,5 +245,16 @@ fn default_of(key: &Key) -> Option<&'static str> {
     match key.default {
         Default::Is(text) => Some(text),
         Default::Unset { .. } => None,
+    }
+}
+
+fn socket_address(_: Kind, text: &str) -> Result<SocketAddr, String> {
+    let wrong = || format!("`{text}` is not ADDRESS:PORT: write 127.0.0.1:8000, [::1]:8000 or 0.0.0.0:8000");
+    match text.strip_prefix("localhost:") {
+        Some(port) => port
+            .parse()
+            .map(|port| (Ipv4Addr::LOCALHOST, port).into())
+            .map_err(|_| wrong()),
+        None => text.parse().map_err(|_| wrong()),
     }
 }

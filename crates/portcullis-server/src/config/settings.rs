@@ -47,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) http: HttpSettings,
     /// TLS, where it is on.
     pub(crate) tls: Option<TlsSettings>,
+    /// Metrics, where someone may read them.
+    pub(crate) metrics: Option<MetricsSettings>,
     /// Log.
     pub(crate) log: LogSettings,
     /// How long audit events are kept; none is forever.
@@ -147,6 +149,14 @@ pub(crate) struct TlsSettings {
     pub(crate) key: PathBuf,
 }
 
+/// Metrics.
+pub(crate) struct MetricsSettings {
+    /// Where they are read.
+    pub(crate) listen: SocketAddr,
+    /// What whoever reads them must send.
+    pub(crate) token: Option<SecretString>,
+}
+
 /// Log.
 pub(crate) struct LogSettings {
     /// `auto`, `human` or `json`.
@@ -173,7 +183,7 @@ impl Settings {
         }
         Self {
             dev,
-            listen: from.listen(),
+            listen: from.listen("listen"),
             data_dir: from.path("data_dir"),
             master_key: rules::master_key(from),
             database: DatabaseSettings {
@@ -199,6 +209,7 @@ impl Settings {
             cookies: rules::cookies(from),
             http: http(from),
             tls: rules::tls(from),
+            metrics: rules::metrics(from),
             log: LogSettings {
                 format: from.word("log.format").unwrap_or("auto"),
                 level: rules::log_level(from),

@@ -361,6 +361,21 @@ pub(crate) const KEYS: &[Key] = &[
         "Private key of the certificate (PEM).",
     ),
     key(
+        "metrics.listen",
+        Listen,
+        Unset {
+            example: "127.0.0.1:9464",
+        },
+        "Address and port on which Prometheus finds /metrics, and nothing else. Without it there are none. Plain HTTP: keep it \
+         on a network of the operator's own.",
+    ),
+    secret(
+        "metrics.token",
+        Text,
+        "(openssl rand -base64 32)",
+        "Bearer token that whoever reads the metrics must send. Without it, everyone who can reach metrics.listen may.",
+    ),
+    key(
         "log.format",
         Word(&["auto", "human", "json"]),
         Is("auto"),

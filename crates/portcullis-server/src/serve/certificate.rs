@@ -65,6 +65,11 @@ impl Validity {
         }
     }
 
+    /// When it expires.
+    pub(super) const fn until(self) -> Timestamp {
+        self.until
+    }
+
     /// What is to be said about the certificate now, if anything.
     pub(crate) fn fault(self, now: Timestamp) -> Option<Dated> {
         // A certificate of few days is renewed in its last ones.

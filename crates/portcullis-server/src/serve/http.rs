@@ -18,6 +18,11 @@ use crate::config::HttpSettings;
 /// Largest headers of a request in bytes, and largest buffer of a connection (decision 0053).
 const LARGEST_HEADERS: u32 = 16 * 1024;
 
+/// Connections at a time to what is not for the public.
+const PRIVATE_CONNECTIONS: u32 = 16;
+/// Headers come within so long there.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Serves `app` until `handle` ends it.
 pub(super) async fn run(
     listener: TcpListener,
@@ -35,6 +40,25 @@ pub(super) async fn run(
     } else {
         server.acceptor(Telling(bounded)).serve(app).await
     }
+}
+
+/// Serves an `app` that is not for the public, to a few at a time.
+pub(super) async fn run_private(
+    listener: TcpListener,
+    app: Router,
+    handle: Handle<SocketAddr>,
+) -> io::Result<()> {
+    let mut server = axum_server::from_tcp(listener)?.handle(handle);
+    server
+        .http_builder()
+        .http1()
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(LARGEST_HEADERS as usize);
+    server
+        .first_request_timeout(PATIENCE)
+        .acceptor(Telling(Bounded::new(PRIVATE_CONNECTIONS, PRIVATE_CONNECTIONS)))
+        .serve(app.into_make_service())
+        .await
 }
 
 fn configured(mut server: Server<SocketAddr>, settings: &HttpSettings) -> Server<SocketAddr> {

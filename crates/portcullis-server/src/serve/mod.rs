@@ -4,6 +4,7 @@ mod app;
 mod certificate;
 mod connections;
 mod http;
+mod metrics;
 mod signals;
 mod tls;
 mod version;
@@ -17,7 +18,7 @@ use axum_server::{Handle, tls_rustls::RustlsConfig};
 
 pub(crate) use self::{
     certificate::Dated,
-    tls::{TlsError, load as load_tls},
+    tls::{Expiry, TlsError, load as load_tls},
 };
 use portcullis::{embedded::DataDir, gate::GateError};
 
@@ -66,16 +67,26 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
     }
     let listener = listen(settings.listen)?;
     let address = listener.local_addr()?;
+    let metrics = settings
+        .metrics
+        .as_ref()
+        .map(|metrics| listen(metrics.listen))
+        .transpose()?;
+    let expiry = Expiry::default();
     let tls = settings
         .tls
         .as_ref()
-        .map(|tls| load_tls(tls).map(|loaded| RustlsConfig::from_config(loaded.told(tls))))
+        .map(|tls| load_tls(tls).map(|loaded| RustlsConfig::from_config(loaded.told(tls, &expiry))))
         .transpose()?;
     let handle = Handle::new();
     // Before the first word that the server is there: a signal that comes then must find someone.
     signals::watch(
         handle.clone(),
-        settings.tls.clone().zip(tls.clone()),
+        settings
+            .tls
+            .clone()
+            .zip(tls.clone())
+            .map(|(settings, serving)| (settings, serving, expiry.clone())),
         settings.http.drain_timeout,
     )?;
 
@@ -94,8 +105,21 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
             handle.shutdown();
         }
     });
+    let telling = settings
+        .metrics
+        .as_ref()
+        .zip(metrics)
+        .map(|(settings, listener)| {
+            crate::metrics::tell(installation.portcullis.metrics(), expiry);
+            metrics::serve(listener, installation.portcullis.metrics().clone(), settings)
+        });
+    let telling = telling.transpose()?;
     greet(&settings, address, &installation).await;
     http::run(listener, tls, app, &settings.http, handle).await?;
+    // To the end: how a server drains is worth seeing.
+    if let Some(telling) = telling {
+        telling.shutdown();
+    }
     let broken = work.is_finished();
     work.abort();
     installation.close().await;

@@ -5,13 +5,13 @@ use std::{io, net::SocketAddr, time::Duration};
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::load_tls;
+use super::{Expiry, load_tls};
 use crate::config::TlsSettings;
 
 /// Listens for signals from now on.
 pub(super) fn watch(
     handle: Handle<SocketAddr>,
-    tls: Option<(TlsSettings, RustlsConfig)>,
+    tls: Option<(TlsSettings, RustlsConfig, Expiry)>,
     drain: Duration,
 ) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -42,13 +42,13 @@ pub(super) fn watch(
     Ok(())
 }
 
-fn reload(tls: Option<&(TlsSettings, RustlsConfig)>) {
-    let Some((settings, serving)) = tls else {
+fn reload(tls: Option<&(TlsSettings, RustlsConfig, Expiry)>) {
+    let Some((settings, serving, expiry)) = tls else {
         return tracing::info!("SIGHUP: there is no certificate to reload");
     };
     match load_tls(settings) {
         Ok(fresh) => {
-            serving.reload_from_config(fresh.told(settings));
+            serving.reload_from_config(fresh.told(settings, expiry));
             tracing::info!(cert = %settings.cert.display(), "certificate reloaded");
         }
         Err(error) => tracing::error!(%error, "the certificate was not reloaded; the one before stays"),

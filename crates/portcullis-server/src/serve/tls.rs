@@ -1,6 +1,12 @@
 //! Certificate and key for rustls, with aws-lc.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+};
 
 use portcullis_core::clock::{Clock as _, SystemClock};
 use rustls::{
@@ -29,6 +35,17 @@ pub(crate) enum TlsError {
     },
 }
 
+/// When the certificate expires that is served with, for metrics. Clones are the same one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Expiry(Arc<AtomicI64>);
+
+impl Expiry {
+    /// Seconds since 1970; none without TLS.
+    pub(crate) fn seconds(&self) -> Option<i64> {
+        Some(self.0.load(Relaxed)).filter(|seconds| *seconds != 0)
+    }
+}
+
 /// What was read: to serve with, and until when.
 pub(crate) struct Loaded {
     pub(super) config: Arc<ServerConfig>,
@@ -37,7 +54,9 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     /// The same to serve with, once the log has what is to be said about the certificate.
-    pub(super) fn told(self, settings: &TlsSettings) -> Arc<ServerConfig> {
+    pub(super) fn told(self, settings: &TlsSettings, expiry: &Expiry) -> Arc<ServerConfig> {
+        let until = self.validity.map_or(0, |dates| dates.until().unix_seconds());
+        expiry.0.store(until, Relaxed);
         if let Some(fault) = self.validity.and_then(|dates| dates.fault(SystemClock.now())) {
             tracing::warn!(cert = %settings.cert.display(), "{fault}");
         }

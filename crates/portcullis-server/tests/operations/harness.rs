@@ -224,6 +224,14 @@ impl Server {
         self.log.join("\n")
     }
 
+    /// A line of the log so far that says `message`.
+    pub(crate) fn said(&self, message: &str) -> Option<Value> {
+        self.log
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .find(|line| line["message"] == message)
+    }
+
     /// Waits for a line of the log that says `message`.
     pub(crate) fn wait_for(&mut self, message: &str) -> Value {
         loop {

@@ -10,6 +10,7 @@ mod doctor;
 mod files;
 mod harness;
 mod life;
+mod metrics;
 mod migrate;
 mod tls;
 mod token;

@@ -33,6 +33,15 @@ fn made(params: &CertificateParams) -> Certificate {
     }
 }
 
+/// A server with TLS in `place`.
+pub(crate) fn served(place: Place) -> (Place, Server) {
+    let own = certificate();
+    place.write("cert.pem", &own.pem);
+    place.write("key.pem", &own.key);
+    let server = place.serve(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
+    (place, server)
+}
+
 /// `GET /healthz` by TLS, trusting one certificate: the whole answer.
 fn get(server: &Server, trusted: &Certificate) -> Result<String, std::io::Error> {
     let mut roots = RootCertStore::empty();

@@ -33,6 +33,11 @@ impl Writer {
         Self { queue, timeout }
     }
 
+    /// How many acts wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
     /// Carries out an act.
     pub(crate) async fn act<A: Act>(&self, act: A) -> Answer<A> {
         let place = match tokio::time::timeout(self.timeout, self.queue.reserve()).await {

@@ -43,7 +43,7 @@ mod work;
 use std::{any::Any, fmt, sync::Arc};
 
 use http::request::Parts;
-use portcullis_core::{authority::Authority, user::User};
+use portcullis_core::{authority::Authority, metrics::Metrics, user::User};
 use portcullis_store::Database;
 
 use self::work::Work;
@@ -99,6 +99,8 @@ impl Portcullis {
             Some(browser) => TokenSources::default().cookie(browser.cookies().access().name().to_owned()),
             None => TokenSources::default(),
         };
+        edge.tell(authority.metrics());
+        database.tell(authority.metrics());
         let alive = work.clone().map(|work| work as Arc<dyn Any + Send + Sync>);
         Self {
             inner: Arc::new(Inner {
@@ -160,6 +162,26 @@ impl Portcullis {
     #[must_use]
     pub fn authority(&self) -> &Arc<Authority> {
         &self.inner.authority
+    }
+
+    /// All that is counted here: an application gives [`Metrics::text`] to its Prometheus, on a route of its own that is not
+    /// for everyone, or adds numbers of its own.
+    ///
+    /// ```no_run
+    /// use portcullis::{Allow, Portcullis, core::metrics::CONTENT_TYPE, routing::get};
+    /// portcullis::roles! { enum Role { Monitor = "monitor" } }
+    ///
+    /// # fn example(auth: Portcullis, gate: portcullis::Gate) -> portcullis::Gate {
+    /// let metrics = auth.metrics().clone();
+    /// let scrape = async move |_: Allow<Monitor>| ([("content-type", CONTENT_TYPE)], metrics.text());
+    /// # let gate =
+    /// gate.route("/metrics", get(scrape))
+    /// # ; gate
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.inner.authority.metrics()
     }
 
     /// Adds a user.

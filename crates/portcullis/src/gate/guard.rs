@@ -19,6 +19,7 @@ use crate::{
     problem::{Challenge, Lacking, Problem},
     provider::{AnyProvider, AuthError, SUBPROTOCOL, offers_bearer},
     rate_limit::Limits,
+    traffic::RouteTraffic,
 };
 
 /// A handler without its type.
@@ -30,19 +31,24 @@ pub(super) struct Guard<S, U> {
     pub(super) by: TypeId,
     pub(super) checks: Checks<S>,
     pub(super) limits: Limits,
-    pub(super) path: Arc<str>,
+    pub(super) traffic: Arc<RouteTraffic>,
     pub(super) provider: Arc<dyn AnyProvider<S, U>>,
     pub(super) realm: Arc<str>,
 }
 
-/// Where a guard notes the route that answers, for whoever put it into the request: the access log.
+/// Where a guard notes the route that answers, for whoever put it into the request: the access log and the metrics.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct MatchedRoute(Arc<OnceLock<Arc<str>>>);
+pub(crate) struct MatchedRoute(Arc<OnceLock<Arc<RouteTraffic>>>);
 
 impl MatchedRoute {
     /// The path of the route, with its parameters in braces.
     pub(crate) fn path(&self) -> Option<&str> {
-        self.0.get().map(|path| &**path)
+        self.traffic().map(|traffic| traffic.path())
+    }
+
+    /// What came for the route.
+    pub(crate) fn traffic(&self) -> Option<&Arc<RouteTraffic>> {
+        self.0.get()
     }
 }
 
@@ -56,7 +62,7 @@ where
     fn note(&self, parts: &mut Parts) {
         if let Some(matched) = parts.extensions.remove::<MatchedRoute>() {
             // Nobody else has set it: it was there.
-            let _ = matched.0.set(Arc::clone(&self.path));
+            let _ = matched.0.set(Arc::clone(&self.traffic));
         }
     }
 
@@ -127,7 +133,7 @@ where
 
     fn refused(&self, error: &AuthError, parts: &Parts) -> Problem {
         if let AuthError::Denied { reason } = error {
-            tracing::warn!(reason = %reason, method = %parts.method, route = %self.path, "auth.denied");
+            tracing::warn!(reason = %reason, method = %parts.method, route = self.traffic.path(), "auth.denied");
         }
         let scopes = self.access.requirement.denial().required_scopes;
         error.to_problem(Challenge::new(self.realm.to_string()).scopes(scopes))
@@ -141,7 +147,7 @@ where
             has_scopes = %user.scopes().join(" "),
             needs = %self.access.requirement,
             method = %parts.method,
-            route = %self.path,
+            route = self.traffic.path(),
             "auth.denied"
         );
         let lacking = Lacking {

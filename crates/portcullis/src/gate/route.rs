@@ -25,6 +25,7 @@ use crate::{
     openapi::Described,
     provider::AnyProvider,
     rate_limit::{Limit, Limits},
+    traffic::RouteTraffic,
 };
 
 /// Stands for all methods that have no handler of their own: `*`, which no client can send (RFC 9110, section 9.1 makes
@@ -215,7 +216,7 @@ where
                 by: self.by,
                 checks: self.checks,
                 limits: self.limits,
-                path: self.path.into(),
+                traffic: Arc::new(RouteTraffic::new(self.path.into())),
                 provider: Arc::clone(provider),
                 realm: Arc::clone(realm),
             }),

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use http::{Method, header};
 use portcullis_core::{
     clock::{Clock, SystemClock},
+    metrics::Metrics,
     rng::{Rng, SystemRng},
 };
 use tower::{Layer, Service};
@@ -22,7 +23,7 @@ use super::{
     request_id::{self, RequestIds, X_REQUEST_ID},
     shelter::{Places, Shelter},
 };
-use crate::gate::MatchedRoute;
+use crate::{gate::MatchedRoute, traffic::Traffic};
 
 /// How the edge behaves.
 #[derive(Clone, Debug)]
@@ -60,6 +61,7 @@ struct Shared {
     hsts: bool,
     clock: Arc<dyn Clock>,
     ids: RequestIds,
+    traffic: Traffic,
 }
 
 /// Wraps the whole router. See [`crate::layers`].
@@ -82,12 +84,26 @@ impl Edge {
                 hsts: config.hsts,
                 clock,
                 ids: RequestIds::new(rng),
+                traffic: Traffic::new(),
             }),
             cors: config.cors,
             max_body: config.max_body,
             timeout: config.timeout,
             places: Places::new(config.max_requests),
         }
+    }
+
+    /// Has the requests that come through this edge counted by `metrics`.
+    pub fn tell(&self, metrics: &Metrics) {
+        let (shared, places) = (Arc::clone(&self.shared), self.places.clone());
+        metrics.collect(move |scrape| {
+            shared.traffic.tell(scrape);
+            scrape.gauge(
+                "portcullis_http_requests_under_way",
+                "Requests that are not answered yet.",
+                |series| series.put(&[], places.taken()),
+            );
+        });
     }
 }
 
@@ -181,11 +197,15 @@ where
                 let mut response = answer.await?;
                 response.headers_mut().insert(X_REQUEST_ID, id.to_header());
                 headers::apply(response.headers_mut(), shared.hsts);
+                let took = shared.clock.monotonic().saturating_sub(started);
+                shared
+                    .traffic
+                    .count(matched.traffic(), &method, response.status(), took);
                 tracing::info!(
                     method = %method,
                     route = matched.path().unwrap_or("-"),
                     status = response.status().as_u16(),
-                    duration_us = micros(shared.clock.monotonic().saturating_sub(started)),
+                    duration_us = micros(took),
                     address = %address.0,
                     "answered"
                 );

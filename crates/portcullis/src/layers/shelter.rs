@@ -43,6 +43,12 @@ impl Places {
         }
     }
 
+    /// How many are under way.
+    pub(super) fn taken(&self) -> f64 {
+        let taken = self.taken.load(Ordering::Relaxed);
+        u32::try_from(taken).unwrap_or(u32::MAX).into()
+    }
+
     fn take(&self) -> Option<Place> {
         // Counted first, so that of two who come for the last place only one gets it; given back by dropping.
         let before = self.taken.fetch_add(1, Ordering::Relaxed);

@@ -174,6 +174,9 @@ impl HashPool {
     /// Says how many hashes of which kind are stored ([`Store::hash_kinds`](crate::store::Store::hash_kinds)):
     /// [`Target::Dummy`] then does the same kinds of work in the same proportions.
     pub fn set_population(&self, kinds: &[(String, u64)]) {
+        let (stored, weak) = population::count(kinds, self.0.config.params);
+        self.0.counters.stored.store(stored, SeqCst);
+        self.0.counters.weak.store(weak, SeqCst);
         let population =
             Population::new(kinds).unwrap_or_else(|| Population::uniform(self.0.config.params.into()));
         self.0.population.store(Arc::new(population));

@@ -3,6 +3,8 @@ use std::sync::{
     atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst},
 };
 
+use crate::metrics::Histogram;
+
 /// What a group of requests holds: places, and nanoseconds of work that is yet to be done for them.
 #[derive(Default)]
 pub(super) struct Share {
@@ -27,9 +29,11 @@ pub(super) struct Counters {
     pub(super) late: AtomicU64,
     pub(super) skipped: AtomicU64,
     pub(super) failed: AtomicU64,
-    pub(super) waited: AtomicU64,
+    pub(super) waited: Histogram,
     pub(super) worked: AtomicU64,
     pub(super) memory: AtomicU64,
+    pub(super) stored: AtomicU64,
+    pub(super) weak: AtomicU64,
 }
 
 /// Held by a client that has no job in the queue.

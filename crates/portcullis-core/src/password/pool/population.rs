@@ -1,5 +1,5 @@
 use super::pace::Pace;
-use crate::password::recipe::Recipe;
+use crate::password::{Argon2Params, recipe::Recipe};
 
 /// More kinds of hashes than an installation ever has: the most frequent ones count.
 const MOST_KINDS: usize = 64;
@@ -63,6 +63,17 @@ impl Population {
     }
 }
 
+/// How many hashes there are, and how many of them are weaker than what is made with `params`. One that cannot be read is.
+pub(super) fn count(kinds: &[(String, u64)], params: Argon2Params) -> (u64, u64) {
+    kinds.iter().fold((0, 0), |(stored, weak), (kind, number)| {
+        let outdated = Recipe::parse(kind).map_or(true, |recipe| recipe.outdated(params));
+        (
+            stored.saturating_add(*number),
+            weak.saturating_add(if outdated { *number } else { 0 }),
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -91,6 +102,19 @@ mod tests {
             population.mean(&pace),
             (pace.estimate(&bcrypt) + 3 * pace.estimate(&argon2)) / 4
         );
+    }
+
+    #[test]
+    fn what_is_weaker_or_of_another_family_counts_as_weak() {
+        let kinds = [
+            ("$argon2id$v=19$m=19456,t=2,p=1".to_owned(), 100),
+            ("$argon2id$v=19$m=65536,t=3,p=1".to_owned(), 20),
+            ("$argon2id$v=19$m=19456,t=1,p=1".to_owned(), 3),
+            ("$2b$10".to_owned(), 4),
+            ("md5".to_owned(), 5),
+        ];
+        assert_eq!(count(&kinds, Argon2Params::default()), (132, 12));
+        assert_eq!(count(&[], Argon2Params::default()), (0, 0));
     }
 
     #[test]

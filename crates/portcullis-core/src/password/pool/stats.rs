@@ -4,6 +4,7 @@ use std::{
 };
 
 use super::HashPool;
+use crate::metrics::Histogram;
 
 /// Numbers for metrics, since the start where they count up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +40,11 @@ pub struct PoolStats {
     pub estimate: Duration,
     /// Memory held by the threads, bytes.
     pub memory: u64,
+    /// Stored hashes that the pool was told of ([`HashPool::set_population`]).
+    pub stored: u64,
+    /// Those among them that are weaker than what is made now, or of another family: they are upgraded when their owners
+    /// log in.
+    pub weak: u64,
 }
 
 impl HashPool {
@@ -58,10 +64,18 @@ impl HashPool {
             late: counters.late.load(Relaxed),
             skipped: counters.skipped.load(Relaxed),
             failed: counters.failed.load(Relaxed),
-            waited: Duration::from_nanos(counters.waited.load(Relaxed)),
+            waited: counters.waited.sum(),
             worked: Duration::from_nanos(counters.worked.load(Relaxed)),
             estimate: Duration::from_nanos(self.0.population.load().mean(&self.0.pace)),
             memory: counters.memory.load(SeqCst),
+            stored: counters.stored.load(Relaxed),
+            weak: counters.weak.load(Relaxed),
         }
+    }
+
+    /// How long jobs waited.
+    #[must_use]
+    pub fn waits(&self) -> &Histogram {
+        &self.0.counters.waited
     }
 }

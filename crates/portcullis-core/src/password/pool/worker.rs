@@ -121,9 +121,7 @@ impl Worker {
             return;
         }
         let begun = self.clock.monotonic();
-        self.counters
-            .waited
-            .fetch_add(nanos(begun.saturating_sub(since)), SeqCst);
+        self.counters.waited.observe(begun.saturating_sub(since));
         let result = if begun > until {
             self.counters.late.fetch_add(1, SeqCst);
             Err(NotDone::Late)

@@ -9,9 +9,14 @@ use secrecy::ExposeSecret;
 
 pub(crate) use self::{
     public::{cookies, is_loopback, issuer, origins, proxies},
-    resources::{database_url, hashing, log_level, master_key, signing, tls},
+    resources::{database_url, hashing, log_level, master_key, metrics, signing, tls},
 };
-use super::{layers::Origin, problem::Problem, resolve::Resolver, settings::Settings};
+use super::{
+    layers::Origin,
+    problem::Problem,
+    resolve::Resolver,
+    settings::{MetricsSettings, Settings},
+};
 
 /// What must hold between values.
 pub(crate) fn together(settings: &Settings, from: &mut Resolver) {
@@ -26,6 +31,13 @@ pub(crate) fn together(settings: &Settings, from: &mut Resolver) {
         from.refuse(
             "cookies.same_site",
             "is none, which browsers take over https only: give token.issuer, the public https URL",
+        );
+    }
+    let same = |metrics: &MetricsSettings| metrics.listen == settings.listen && settings.listen.port() != 0;
+    if settings.metrics.as_ref().is_some_and(same) {
+        from.refuse(
+            "metrics.listen",
+            "is the address of the service itself: metrics are not for its users; choose another port",
         );
     }
     if settings.session.idle > settings.session.absolute {
@@ -101,6 +113,19 @@ pub(crate) fn warnings(settings: &Settings, from: &Resolver) -> Vec<Problem> {
             format!(
                 "is not given: tokens say {}, which is not what others call this service",
                 settings.issuer(settings.listen)
+            ),
+        );
+    }
+    if let Some(metrics) = &settings.metrics
+        && !metrics.listen.ip().is_loopback()
+        && metrics.token.is_none()
+    {
+        warn(
+            "metrics.listen",
+            format!(
+                "{} can be reached from other machines: whoever does reads how many log in and fail; give metrics.token, \
+                 or let only Prometheus through",
+                metrics.listen
             ),
         );
     }

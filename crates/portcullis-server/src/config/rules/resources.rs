@@ -9,7 +9,10 @@ use portcullis_core::{
 use portcullis_store::DatabaseOptions;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::{resolve::Resolver, settings::TlsSettings};
+use crate::config::{
+    resolve::Resolver,
+    settings::{MetricsSettings, TlsSettings},
+};
 
 /// The algorithm, the secret and the earlier secrets, which must agree.
 pub(crate) fn signing(from: &mut Resolver) -> (Option<Algorithm>, Option<SecretString>, Vec<SecretString>) {
@@ -65,6 +68,31 @@ pub(crate) fn tls(from: &mut Resolver) -> Option<TlsSettings> {
             None
         }
     }
+}
+
+/// Least length of a token: 128 bits, however they are written.
+const SHORTEST_TOKEN: usize = 22;
+
+/// Where metrics are read, and by whom.
+pub(crate) fn metrics(from: &mut Resolver) -> Option<MetricsSettings> {
+    let listen = from.optional_listen("metrics.listen");
+    let token = from.secret("metrics.token");
+    if let Some(token) = &token {
+        if token.expose_secret().len() < SHORTEST_TOKEN {
+            from.refuse(
+                "metrics.token",
+                format!(
+                    "is shorter than {SHORTEST_TOKEN} characters: make one with `openssl rand -base64 32`"
+                ),
+            );
+        } else if listen.is_none() {
+            from.refuse("metrics.token", "is given without metrics.listen");
+        }
+    }
+    Some(MetricsSettings {
+        listen: listen?,
+        token,
+    })
 }
 
 /// The filter of the log.
