@@ -15,12 +15,14 @@ use self::decorator::Decorator;
 
 /// Declares scopes: a type for each, with its name on the wire and its description.
 ///
-/// ```ignore
+/// ```
 /// portcullis::scopes! {
 ///     /// For whoever writes.
 ///     pub Write = "articles:write": "Write articles";
 ///     pub Read = "articles:read": "Read articles";
 /// }
+///
+/// async fn list(_: portcullis::Allow<Read>) {}
 /// ```
 #[proc_macro]
 pub fn scopes(input: TokenStream) -> TokenStream {
@@ -30,7 +32,7 @@ pub fn scopes(input: TokenStream) -> TokenStream {
 /// Declares roles: an enum of all, a type for each, and which implies which. A role twice and a cycle are errors. The enum
 /// is read and written by the names on the wire (`FromStr`, `Display`, serde, the OpenAPI document).
 ///
-/// ```ignore
+/// ```
 /// portcullis::roles! {
 ///     pub enum Role {
 ///         /// Runs the place.
@@ -42,6 +44,9 @@ pub fn scopes(input: TokenStream) -> TokenStream {
 ///     Admin > Editor > Viewer;
 ///     Admin > Publisher;
 /// }
+///
+/// async fn publish(_: portcullis::Allow<Publisher>) {}
+/// assert_eq!("editor".parse(), Ok(Role::Editor));
 /// ```
 #[proc_macro]
 pub fn roles(input: TokenStream) -> TokenStream {
@@ -50,8 +55,17 @@ pub fn roles(input: TokenStream) -> TokenStream {
 
 /// Makes `portcullis::gate::Routes` of handlers that have `#[utoipa::path]`.
 ///
-/// ```ignore
-/// let routes = Routes::new().routes(portcullis::routes!(list, articles::create));
+/// ```
+/// mod articles {
+///     use portcullis::Public;
+///
+///     /// List articles
+///     #[utoipa::path(get, path = "/articles", responses((status = 200, body = String)))]
+///     pub async fn list(_: Public) -> &'static str { "all of them" }
+/// }
+///
+/// let routes: portcullis::Routes = portcullis::routes!(articles::list);
+/// assert_eq!(routes.access_table().to_string(), "GET  /articles  public\n");
 /// ```
 #[proc_macro]
 pub fn routes(input: TokenStream) -> TokenStream {
@@ -61,7 +75,9 @@ pub fn routes(input: TokenStream) -> TokenStream {
 /// Writes `portcullis::access::Caller` for a struct with a field `id`, and with `role` or `roles`, and `scopes`, where it
 /// has them. A field of another name is marked: `#[caller(id)]`.
 ///
-/// ```ignore
+/// ```
+/// portcullis::roles! { pub enum Role { Admin = "admin", Reader = "reader" } }
+///
 /// #[derive(Clone, portcullis::Caller)]
 /// struct User { #[caller(id)] email: String, role: Role }
 /// ```
@@ -82,9 +98,14 @@ fn decorate(decorator: Decorator, arguments: TokenStream, item: TokenStream) -> 
 
 /// Whoever is logged in may call the handler. Its first argument is the user.
 ///
-/// ```ignore
+/// ```
+/// use portcullis::authenticated;
+/// # portcullis::roles! { pub enum Role { Reader = "reader" } }
+/// # #[derive(Clone, portcullis::Caller)]
+/// # struct User { id: i64, role: Role }
+///
 /// #[authenticated]
-/// async fn me(user: User) -> Json<User> { Json(user) }
+/// async fn me(user: User) -> String { user.id.to_string() }
 /// ```
 #[proc_macro_attribute]
 pub fn authenticated(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -93,9 +114,16 @@ pub fn authenticated(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// The same as `#[requires(Admin)]`: `Admin` is whatever role or scope of that name is in scope.
 ///
-/// ```ignore
+/// ```
+/// use axum::extract::Path;
+/// use portcullis::admin;
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin", Reader = "reader" } }
+/// # #[derive(Clone, portcullis::Caller)]
+/// # struct User { id: i64, role: Role }
+///
 /// #[admin]
-/// async fn delete_user(_: User, Path(id): Path<i64>) -> StatusCode { .. }
+/// async fn delete_user(_: User, Path(id): Path<i64>) -> String { format!("{id} is gone") }
 /// ```
 #[proc_macro_attribute]
 pub fn admin(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -105,10 +133,16 @@ pub fn admin(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Who has the role or scope may call the handler. Its first argument is the user. Stacked decorators are alternatives:
 /// any of them suffices. `#[requires(all(Editor, Reviewer))]` demands both.
 ///
-/// ```ignore
+/// ```
+/// use portcullis::requires;
+///
+/// portcullis::roles! { pub enum Role { Editor = "editor", Publisher = "publisher" } }
+/// # #[derive(Clone, portcullis::Caller)]
+/// # struct User { id: i64, role: Role }
+///
 /// #[requires(Editor)]
 /// #[requires(Publisher)]
-/// async fn create(user: User, Json(article): Json<NewArticle>) -> StatusCode { .. }
+/// async fn publish(user: User) -> String { format!("by {}", user.id) }
 /// ```
 #[proc_macro_attribute]
 pub fn requires(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -117,11 +151,26 @@ pub fn requires(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a provider of an async function, for `Gate::new`. There is one per type of user.
 ///
-/// ```ignore
-/// #[auth_provider]
-/// async fn current_user(headers: &HeaderMap, State(db): State<Db>) -> Result<User, AuthError> { .. }
+/// ```
+/// use axum::{extract::State, http::HeaderMap};
+/// use portcullis::{Caller, CurrentUser, Gate, auth_provider, provider::AuthError, routing::get};
 ///
-/// let app = Gate::new(current_user).route("/me", get(me)).with_state(db).into_router()?;
+/// #[derive(Clone, Caller)]
+/// struct User { id: i64 }
+///
+/// #[derive(Clone)]
+/// struct Db;
+///
+/// #[auth_provider]
+/// async fn current_user(headers: &HeaderMap, State(Db): State<Db>) -> Result<User, AuthError> {
+///     let key = headers.get("x-key").ok_or(AuthError::Missing)?;
+///     if key == "7" { Ok(User { id: 7 }) } else { Err(AuthError::invalid("unknown key")) }
+/// }
+///
+/// async fn me(user: CurrentUser<User>) -> String { user.id.to_string() }
+///
+/// let app: axum::Router = Gate::new(current_user).route("/me", get(me)).with_state(Db).into_router()?;
+/// # Ok::<(), portcullis::gate::GateError>(())
 /// ```
 #[proc_macro_attribute]
 pub fn auth_provider(arguments: TokenStream, item: TokenStream) -> TokenStream {

@@ -18,6 +18,7 @@ pub mod hash;
 pub mod input;
 pub mod layers;
 pub mod openapi;
+mod private_file;
 pub mod problem;
 pub mod provider;
 pub mod rate_limit;

@@ -23,6 +23,17 @@ use crate::{
 };
 
 /// The handlers of one path, by method.
+///
+/// ```
+/// use portcullis::{CurrentUser, Public, Routes, routing::get};
+///
+/// let articles = get(async |_: Public| "all of them").post(async |_: CurrentUser| "one more");
+/// let routes: Routes = Routes::new().route("/articles", articles);
+/// assert_eq!(routes.access_table().to_string(), "\
+/// GET   /articles  public
+/// POST  /articles  authenticated
+/// ");
+/// ```
 #[must_use = "give it to `Gate::route` or `Routes::route`"]
 pub struct MethodRoute<S, U> {
     pub(crate) routes: Vec<Route<S, U>>,
@@ -86,6 +97,13 @@ where
 }
 
 /// What [`crate::gate::Gate::route`] takes: only what this module makes.
+///
+/// ```
+/// use portcullis::{Public, access::LocalUser, routing::{IntoMethodRoute, get}};
+///
+/// fn can_be_routed(_: impl IntoMethodRoute<(), LocalUser>) {}
+/// can_be_routed(get(async |_: Public| "hello"));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "this is no route of this gate",
     label = "not a `MethodRoute<{S}, {U}>`",
@@ -104,6 +122,13 @@ impl<S, U> IntoMethodRoute<S, U> for MethodRoute<S, U> {
 }
 
 /// A handler for all methods.
+///
+/// ```
+/// use portcullis::{Public, Routes, routing::any};
+///
+/// let routes: Routes = Routes::new().route("/echo", any(async |_: Public, body: String| body));
+/// assert_eq!(routes.access_table().to_string(), "*  /echo  public\n");
+/// ```
 #[track_caller]
 pub fn any<H, T, S, U>(handler: H) -> MethodRoute<S, U>
 where
@@ -153,17 +178,66 @@ macro_rules! methods {
 
 methods! {
     /// A handler for GET, and for HEAD unless that has its own.
+    ///
+    /// ```
+    /// use portcullis::{Public, Routes, routing::get};
+    ///
+    /// let routes: Routes = Routes::new().route("/", get(async |_: Public| "hello"));
+    /// assert_eq!(routes.access_table().to_string(), "GET  /  public\n");
+    /// ```
     get = GET;
     /// A handler for HEAD.
+    ///
+    /// ```
+    /// use portcullis::{Public, Routes, routing::head};
+    ///
+    /// let routes: Routes = Routes::new().route("/", head(async |_: Public| "hello"));
+    /// assert_eq!(routes.access_table().to_string(), "HEAD  /  public\n");
+    /// ```
     head = HEAD;
     /// A handler for POST.
+    ///
+    /// ```
+    /// use portcullis::{Public, Routes, routing::post};
+    ///
+    /// let routes: Routes = Routes::new().route("/", post(async |_: Public| "hello"));
+    /// assert_eq!(routes.access_table().to_string(), "POST  /  public\n");
+    /// ```
     post = POST;
     /// A handler for PUT.
+    ///
+    /// ```
+    /// use portcullis::{Public, Routes, routing::put};
+    ///
+    /// let routes: Routes = Routes::new().route("/", put(async |_: Public| "hello"));
+    /// assert_eq!(routes.access_table().to_string(), "PUT  /  public\n");
+    /// ```
     put = PUT;
     /// A handler for PATCH.
+    ///
+    /// ```
+    /// use portcullis::{Public, Routes, routing::patch};
+    ///
+    /// let routes: Routes = Routes::new().route("/", patch(async |_: Public| "hello"));
+    /// assert_eq!(routes.access_table().to_string(), "PATCH  /  public\n");
+    /// ```
     patch = PATCH;
     /// A handler for DELETE.
+    ///
+    /// ```
+    /// use portcullis::{Public, Routes, routing::delete};
+    ///
+    /// let routes: Routes = Routes::new().route("/", delete(async |_: Public| "hello"));
+    /// assert_eq!(routes.access_table().to_string(), "DELETE  /  public\n");
+    /// ```
     delete = DELETE;
     /// A handler for OPTIONS. A CORS preflight does not come that far.
+    ///
+    /// ```
+    /// use portcullis::{Public, Routes, routing::options};
+    ///
+    /// let routes: Routes = Routes::new().route("/", options(async |_: Public| "hello"));
+    /// assert_eq!(routes.access_table().to_string(), "OPTIONS  /  public\n");
+    /// ```
     options = OPTIONS;
 }

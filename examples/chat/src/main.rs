@@ -1,6 +1,6 @@
 //! A WebSocket that is guarded before it opens, and closes with its login.
 
-use std::{error::Error, net::SocketAddr};
+use std::{error::Error, net::SocketAddr, time::Duration};
 
 use axum::{
     extract::{
@@ -20,6 +20,9 @@ use tokio::{net::TcpListener, sync::broadcast};
 
 /// In bytes: the room remembers the last hundred for those who are slow.
 const LONGEST_MESSAGE: usize = 4096;
+
+/// For how long the last word may be on its way.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is said, for everybody who listens.
 #[derive(Clone)]
@@ -52,40 +55,47 @@ async fn chat(user: CurrentUser, State(room): State<Room>, upgrade: WebSocketUpg
     upgrade.on_upgrade(move |socket| talk(socket, user.0, room, heard))
 }
 
-async fn talk(
-    mut socket: WebSocket,
-    user: LocalUser,
+async fn talk(mut socket: WebSocket, user: LocalUser, room: Room, heard: broadcast::Receiver<String>) {
+    let reason = tokio::select! {
+        // First of all: whoever is logged out says and hears nothing more.
+        biased;
+        reason = user.ended() => reason,
+        () = converse(&mut socket, &user, room, heard) => return,
+    };
+    // Who takes nothing off the socket does not keep it open.
+    let close = CloseFrame {
+        code: close_code::POLICY,
+        reason: format!("{reason:?}").into(),
+    };
+    let _ = tokio::time::timeout(PATIENCE, socket.send(Message::Close(Some(close)))).await;
+}
+
+async fn converse(
+    socket: &mut WebSocket,
+    user: &LocalUser,
     Room(room): Room,
     mut heard: broadcast::Receiver<String>,
 ) {
-    let ended = user.ended();
-    tokio::pin!(ended);
     loop {
-        let sent = tokio::select! {
-            // First of all: whoever is logged out says and hears nothing more.
-            biased;
-            reason = &mut ended => {
-                let close = CloseFrame { code: close_code::POLICY, reason: format!("{reason:?}").into() };
-                let _ = socket.send(Message::Close(Some(close))).await;
-                return;
-            }
+        tokio::select! {
             said = socket.recv() => match said {
                 Some(Ok(Message::Text(text))) => {
                     // Nobody listens only when nobody is there, and we are.
                     let _ = room.send(format!("{}: {text}", user.user));
-                    continue;
                 }
-                Some(Ok(_)) => continue,
+                Some(Ok(_)) => {}
                 None | Some(Err(_)) => return,
             },
             said = heard.recv() => match said {
-                Ok(said) => socket.send(Message::text(said)).await,
-                Err(broadcast::error::RecvError::Lagged(_)) => continue,
+                // Meanwhile nothing is received: `talk` looks out for a logout.
+                Ok(said) => {
+                    if socket.send(Message::text(said)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return,
             },
-        };
-        if sent.is_err() {
-            return;
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The running example.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use portcullis_testkit::{browser::Browser, people::Member, server::Example};
 use reqwest::Method;
@@ -105,4 +107,31 @@ async fn a_logout_closes_the_socket() {
         (CloseCode::Policy, "Revoked")
     );
     assert_eq!(connect(&example, "authorization", &header).await.err(), Some(401));
+}
+
+#[tokio::test]
+async fn a_logout_closes_the_socket_of_somebody_who_takes_nothing_off_it() {
+    let example = Example::start(env!("CARGO_BIN_EXE_chat")).await;
+    let nobody = example.client();
+    let (ada, bob) = (
+        Member::register(&nobody, "ada").await,
+        Member::register(&nobody, "bob").await,
+    );
+    let open = async |member: &Member| {
+        let header = format!("Bearer {}", member.tokens.access_token);
+        connect(&example, "authorization", &header).await.unwrap()
+    };
+    let (mut hers, mut his) = (open(&ada).await, open(&bob).await);
+    // More than the system keeps for both ends of his connection.
+    let long = "x".repeat(4096);
+    for _ in 0..2000 {
+        hers.send(Message::text(&*long)).await.unwrap();
+        hear(&mut hers).await;
+    }
+    bob.client.post("/auth/logout").await.expect(200);
+    // Still nothing is read, which would let the other end go on.
+    let until_it_hangs_up = async { while his.send(Message::text("Hello?")).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(20), until_it_hangs_up)
+        .await
+        .expect("it is still open");
 }

@@ -55,7 +55,10 @@ impl AuthProvider for App {
 /// A token for whoever knows the password.
 async fn login(_: Public, State(app): State<App>, form: PasswordForm) -> Result<Issued, Problem> {
     let account = app.accounts.get(&form.username);
-    let verdict = hash::verify(&form.password, account.map(|account| &account.password)).await?;
+    let verdict = match account {
+        Some(account) => hash::verify(&form.password, &account.password).await?,
+        None => hash::verify_unknown(&form.password, &form.username).await?,
+    };
     match account {
         Some(account) if verdict.matches => Ok(app.tokens.encode(&account.member.name, NoCustom {})?),
         _ => Err(Problem::login_failed("Wrong name or password.")),

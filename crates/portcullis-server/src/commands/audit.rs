@@ -1,11 +1,12 @@
 use clap::Args;
+use portcullis::api::AuditResponse;
 use portcullis_core::{
     audit::AuditEvent,
     clock::{Clock as _, SystemClock, Timestamp},
     id::UserId,
     store::AuditFilter,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Failure, data, options::DataOptions};
 use crate::{config::duration, installation::Installation, output};
@@ -70,7 +71,7 @@ impl Audit {
         data::on(self.data, async |installation| {
             let events = read(installation, filter, self.limit).await?;
             if self.json {
-                let events: Vec<_> = events.iter().map(object).collect();
+                let events: Vec<_> = events.into_iter().map(AuditResponse::from).collect();
                 return Ok(output::json(&events)?);
             }
             let rows = events.into_iter().map(|event| {
@@ -119,20 +120,6 @@ fn detail(detail: &Value) -> String {
         Value::Object(members) if members.is_empty() => String::new(),
         detail => detail.to_string(),
     }
-}
-
-/// As the API writes it.
-fn object(event: &AuditEvent) -> Value {
-    json!({
-        "id": event.id,
-        "at": event.at.to_string(),
-        "kind": event.kind,
-        "actor": event.actor.stored(),
-        "subject": event.subject,
-        "address": event.address,
-        "request_id": event.request_id,
-        "detail": event.detail,
-    })
 }
 
 #[cfg(test)]

@@ -78,6 +78,15 @@ async fn adds_edits_and_deletes_roles(setup: Setup) {
         .put("/admin/roles/editor", &json!({"scopes": "me"}))
         .await
         .expect(422);
+    for field in ["scopes", "implies"] {
+        let many: Vec<_> = (0..101).map(|number| format!("x{number}")).collect();
+        let answer = admin
+            .client
+            .put("/admin/roles/editor", &json!({field: many}))
+            .await
+            .expect(422);
+        assert_eq!(answer.wrong_fields(), [format!("body.{field}")]);
+    }
 }
 
 async fn follows_implications(setup: Setup) {

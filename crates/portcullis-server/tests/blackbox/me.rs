@@ -87,19 +87,30 @@ async fn refuses_wrong_values_and_unowned_fields(setup: Setup) {
         .expect(422);
     let bad = json!({"email": "no-at-sign", "password": PASSWORD});
     ada.client.patch("/me", &bad).await.expect(422);
-    for body in [
-        json!({"roles": ["admin"]}),
-        json!({"status": "disabled"}),
-        json!({"id": "x", "scopes": ["admin"]}),
+    for (body, fields) in [
+        (json!({"roles": ["admin"], "name": "Eve"}), &["body.roles"][..]),
+        (json!({"status": "disabled"}), &["body.status"]),
+        (
+            json!({"id": "x", "scopes": ["admin"], "created_at": 0}),
+            &["body.created_at", "body.id", "body.scopes"],
+        ),
     ] {
-        ada.client.patch("/me", &body).await.expect(200);
+        let refused = ada.client.patch("/me", &body).await.expect(422);
+        let mut wrong = refused.wrong_fields();
+        wrong.sort_unstable();
+        assert_eq!(wrong, fields);
         let me: UserBody = ada.me().await.expect(200).read();
         assert_eq!(
-            (me.roles, me.status.as_str()),
-            (vec!["user".to_owned()], "active"),
+            (me.roles, me.status.as_str(), me.name.as_str()),
+            (vec!["user".to_owned()], "active", "ada"),
             "mass assignment: {body}"
         );
     }
+    // What nobody knows is passed over.
+    ada.client
+        .patch("/me", &json!({"colour": "blue"}))
+        .await
+        .expect(200);
 }
 
 async fn deletes_the_account_with_the_password_only(setup: Setup) {

@@ -176,9 +176,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         auth.ensure_user(administrator).await?;
     }
 
+    let csrf = auth.csrf().ok_or("the builder was told of no cookies")?;
     let app = Gate::new(auth.clone())
         .merge(auth.routes())
         .route("/articles", get(articles).undocumented())
+        .csrf(&csrf)
         .documented(api::documentation())
         .into_router()?
         .with_state(pool)

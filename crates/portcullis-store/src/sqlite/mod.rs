@@ -7,9 +7,9 @@ mod tests;
 mod writer;
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io::ErrorKind,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -43,6 +43,7 @@ impl Sqlite {
         roles: Arc<RoleCache>,
     ) -> Result<Self, OpenError> {
         make_file(path, options.migrate)?;
+        close_to(GROUP_AND_OTHERS, path);
         let opener = Opener {
             path: path.to_owned(),
             timeout: options.timeout,
@@ -72,6 +73,7 @@ impl Sqlite {
         };
         let readers = Connections::share_of(pool, share);
         look(&readers).await.map_err(|error| opener.explain(error))?;
+        close_to(OTHERS, &opener.path);
         let connection = opener.ready(share.migrate).await?;
         Ok(Self {
             writer: Writer::start(connection, opener, roles),
@@ -101,6 +103,40 @@ fn make_file(path: &Path, create: bool) -> Result<(), OpenError> {
             source: error.into(),
         }),
         _ => Ok(()),
+    }
+}
+
+/// To whom a file may be open. Whoever shares a database of an application by a group had a reason.
+const OTHERS: u32 = 0o007;
+const GROUP_AND_OTHERS: u32 = 0o077;
+
+/// Takes permissions of others off a file that was there, and off the logs beside it: it holds password hashes and
+/// sessions. By its path, for SQLite loses its locks when its own process opens and closes the file.
+fn close_to(whom: u32, path: &Path) {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut path = path.as_os_str().to_owned();
+        path.push(suffix);
+        let path = PathBuf::from(path);
+        let Ok(found) = fs::metadata(&path) else {
+            continue;
+        };
+        let mode = found.mode() & 0o777;
+        if mode & whom == 0 {
+            continue;
+        }
+        let private = mode & !whom;
+        match fs::set_permissions(&path, fs::Permissions::from_mode(private)) {
+            Ok(()) => tracing::warn!(
+                file = %path.display(),
+                "the database was open to others (mode {mode:03o}) and is closed to them now ({private:03o}): consider that \
+                 it may have been read"
+            ),
+            Err(error) => tracing::warn!(
+                file = %path.display(),
+                %error,
+                "the database is open to others (mode {mode:03o}): close it with `chmod {private:03o}`"
+            ),
+        }
     }
 }
 

@@ -66,6 +66,54 @@ async fn borrow() -> (TempDir, Sqlite) {
     (folder, sqlite)
 }
 
+/// The modes of the file and of the logs beside it.
+fn modes(path: &Path) -> Vec<u32> {
+    ["", "-wal", "-shm"]
+        .map(|suffix| fs::metadata(format!("{}{suffix}", path.display())))
+        .into_iter()
+        .map(|found| found.unwrap().mode() & 0o777)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_file_that_was_open_to_others_is_closed_to_them() {
+    let (folder, sqlite) = borrow().await;
+    // Whatever the umask of this test is.
+    let path = folder.path().join("app.db");
+    for mode in modes(&path) {
+        assert_eq!(mode & 0o007, 0, "{mode:o}");
+    }
+    sqlite.close().await;
+    drop(sqlite);
+
+    for (open, own, borrowed) in [
+        (0o666, 0o600, 0o660),
+        (0o644, 0o600, 0o640),
+        (0o600, 0o600, 0o600),
+    ] {
+        let chmod = || fs::set_permissions(&path, fs::Permissions::from_mode(open)).unwrap();
+        chmod();
+        let roles = || Arc::new(RoleCache::default());
+        let pool = SqlitePoolOptions::new().connect_lazy_with(
+            SqliteConnectOptions::new()
+                .filename(&path)
+                .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal),
+        );
+        let sqlite = Sqlite::on(pool.clone(), &PoolShare::default(), roles())
+            .await
+            .unwrap();
+        assert_eq!(modes(&path), [borrowed; 3], "{open:o}");
+        sqlite.close().await;
+        pool.close().await;
+
+        chmod();
+        let options = DatabaseOptions::new("sqlite:unused");
+        let sqlite = Sqlite::open(&path, &options, roles()).await.unwrap();
+        assert_eq!(modes(&path), [own; 3], "{open:o}");
+        sqlite.close().await;
+    }
+}
+
 async fn rows(sqlite: &Sqlite) -> Vec<String> {
     let rows: Vec<(String,)> = sqlx::query_as("SELECT name FROM portcullis_meta ORDER BY name")
         .fetch_all(&mut *sqlite.readers.acquire().await.unwrap())

@@ -38,6 +38,19 @@ pub trait Caller: Holder {
 }
 
 /// A user that can hold roles.
+///
+/// ```
+/// use portcullis::access::HasRoles;
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin" } }
+///
+/// /// The derive sees `role` or `roles`.
+/// #[derive(Clone, portcullis::Caller)]
+/// struct User { id: u64, role: Role }
+///
+/// fn has_roles<U: HasRoles>() {}
+/// has_roles::<User>();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no roles",
     label = "a role is demanded of `{Self}`",
@@ -46,6 +59,17 @@ pub trait Caller: Holder {
 pub trait HasRoles: Caller {}
 
 /// A user that can hold scopes.
+///
+/// ```
+/// use portcullis::access::{HasScopes, Scope};
+///
+/// /// The derive sees `scopes`.
+/// #[derive(Clone, portcullis::Caller)]
+/// struct User { id: u64, scopes: Vec<Scope> }
+///
+/// fn has_scopes<U: HasScopes>() {}
+/// has_scopes::<User>();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no scopes",
     label = "a scope is demanded of `{Self}`",

@@ -3,6 +3,14 @@ use std::{fmt, marker::PhantomData};
 use super::{Checks, Named, Requirement};
 
 /// Whether a route looks at credentials.
+///
+/// ```
+/// use portcullis::{CurrentUser, Public, access::{Credentials, DeclaresAccess}};
+///
+/// assert_eq!(Public::access().credentials, Credentials::Ignored);
+/// assert_eq!(<Option<CurrentUser>>::access().credentials, Credentials::Optional);
+/// assert_eq!(<CurrentUser>::access().credentials, Credentials::Required);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Credentials {
     /// Never: bad ones do no harm.
@@ -14,6 +22,16 @@ pub enum Credentials {
 }
 
 /// All that a first argument says of who may call.
+///
+/// ```
+/// use portcullis::{Allow, access::{Access, DeclaresAccess}};
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin", Editor = "editor" } }
+///
+/// let both = <Allow<Admin>>::access().and(<Allow<Editor>>::access());
+/// assert_eq!(both.to_string(), "all of (role admin, role editor)");
+/// assert_eq!(both.clone().and(Access::public()), both);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     /// What is demanded of the caller.
@@ -74,6 +92,32 @@ impl fmt::Display for Access {
 }
 
 /// An argument that says who may call.
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use axum::extract::FromRequestParts;
+/// use http::request::Parts;
+/// use portcullis::{Routes, access::{Access, AnyUser, DeclaresAccess, EnforcedWith}, routing::get};
+///
+/// /// A first argument of one's own, that says the same as `Public`.
+/// struct Anyone;
+///
+/// impl DeclaresAccess for Anyone {
+///     type User = AnyUser;
+///     fn access() -> Access { Access::public() }
+/// }
+///
+/// impl<S> EnforcedWith<S> for Anyone {}
+///
+/// impl<S: Sync> FromRequestParts<S> for Anyone {
+///     type Rejection = Infallible;
+///     async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> { Ok(Self) }
+/// }
+///
+/// let routes: Routes = Routes::new().route("/", get(async |_: Anyone| "hello"));
+/// assert_eq!(routes.access_table().to_string(), "GET  /  public\n");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the first argument of this handler does not say who may call it",
     label = "does not state access",
@@ -87,6 +131,13 @@ pub trait DeclaresAccess: 'static {
 }
 
 /// What of an access only the application can decide, with the state `S` of its router.
+///
+/// ```
+/// use portcullis::{CurrentUser, access::EnforcedWith};
+///
+/// fn first_argument<S, A: EnforcedWith<S>>() {}
+/// first_argument::<(), CurrentUser>();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the first argument of this handler does not say who may call it",
     label = "does not state access",
@@ -100,14 +151,36 @@ pub trait EnforcedWith<S>: DeclaresAccess {
 }
 
 /// Served whatever the provider's user type is.
+///
+/// ```
+/// use portcullis::{Public, access::{AnyUser, DeclaresAccess}};
+///
+/// fn asks_nobody<A: DeclaresAccess<User = AnyUser>>() {}
+/// asks_nobody::<Public>();
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AnyUser;
 
 /// Served by a provider whose user type is `U`.
+///
+/// ```
+/// use portcullis::{CurrentUser, access::{DeclaresAccess, Exactly, LocalUser}};
+///
+/// fn wants_ours<A: DeclaresAccess<User = Exactly<LocalUser>>>() {}
+/// wants_ours::<CurrentUser>();
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Exactly<U>(PhantomData<U>);
 
 /// Whether a gate whose provider tells of `U` can serve the handler.
+///
+/// ```
+/// use portcullis::access::{AnyUser, Exactly, LocalUser, ServedBy};
+///
+/// fn is_served<A: ServedBy<LocalUser>>() {}
+/// is_served::<AnyUser>();
+/// is_served::<Exactly<LocalUser>>();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "this handler wants another type of user than the gate's provider tells of",
     label = "the provider tells of `{U}`",
@@ -119,6 +192,14 @@ impl<U> ServedBy<U> for AnyUser {}
 impl<U> ServedBy<U> for Exactly<U> {}
 
 /// The arguments of a handler, the first of which says who may call.
+///
+/// ```
+/// use axum::handler::Handler;
+/// use portcullis::{Public, access::{LocalUser, StatesAccess}};
+///
+/// fn can_be_routed<H: Handler<T, ()>, T: StatesAccess<(), LocalUser>>(_: H) {}
+/// can_be_routed(async |_: Public| "hello");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "this handler does not say who may call it",
     label = "no argument states access",

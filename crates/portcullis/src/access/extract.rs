@@ -40,6 +40,13 @@ pub(super) fn misplaced<T: ?Sized>(why: &'static str) -> Problem {
 }
 
 /// Anyone may call. Credentials are not looked at, so bad ones do no harm.
+///
+/// ```
+/// use portcullis::{Public, Routes, routing::get};
+///
+/// let routes: Routes = Routes::new().route("/healthz", get(async |_: Public| "ok"));
+/// assert_eq!(routes.access_table().to_string(), "GET  /healthz  public\n");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Public;
 
@@ -63,6 +70,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Public {
 
 /// Who calls. `U` is what the gate's provider tells of. As `Option<CurrentUser>`, nobody is fine too; bad
 /// credentials are not.
+///
+/// ```
+/// use portcullis::CurrentUser;
+///
+/// async fn me(user: CurrentUser) -> String {
+///     user.user.to_string()
+/// }
+///
+/// /// Nobody is `None`; a token that is not good is still a 401.
+/// async fn greet(user: Option<CurrentUser>) -> String {
+///     user.map_or("Hello!".into(), |user| format!("Hello {}!", user.user))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct CurrentUser<U = LocalUser>(pub U);
 
@@ -128,6 +148,24 @@ where
 }
 
 /// Who calls, and has `P`: a role, a scope, a [`super::Policy`], [`super::AnyOf`] or [`super::AllOf`] of them.
+///
+/// ```
+/// use portcullis::{Allow, AnyOf, Routes, routing::{get, post}};
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin", Editor = "editor" } }
+/// portcullis::scopes! { pub Export = "export": "Export everything"; }
+///
+/// async fn publish(author: Allow<AnyOf<(Editor, Admin)>>) -> String {
+///     format!("by {}", author.user)
+/// }
+/// async fn export(_: Allow<Export>) -> &'static str { "all" }
+///
+/// let routes: Routes = Routes::new().route("/articles", post(publish)).route("/export", get(export));
+/// assert_eq!(routes.access_table().to_string(), "\
+/// POST  /articles  any of (role editor, role admin)
+/// GET   /export    scope export
+/// ");
+/// ```
 #[derive(Debug)]
 pub struct Allow<P: Permission, U: Answers<P::Asks> = LocalUser>(pub U, PhantomData<fn() -> P>);
 

@@ -8,6 +8,16 @@ use super::Scope;
 
 /// A field of a user that says which roles it has: one role made by [`crate::roles!`], or several. What a role implies
 /// is held too.
+///
+/// ```
+/// use portcullis::access::HeldRoles;
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin", Editor = "editor" } Admin > Editor; }
+///
+/// let roles = vec![Role::Admin];
+/// assert!(roles.holds("editor"), "implied");
+/// assert_eq!(roles.role_names(), ["admin"]);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say which roles a user has",
     label = "not a role, nor several",
@@ -22,6 +32,13 @@ pub trait HeldRoles {
 }
 
 /// A field of a user that says which scopes it has: a `Vec` of [`Scope`], `String` or `&str`.
+///
+/// ```
+/// use portcullis::access::HeldScopes;
+///
+/// let scopes = vec!["articles:write".to_owned()];
+/// assert!(scopes.holds("articles:write") && !scopes.holds("articles"));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say which scopes a user has",
     label = "no scopes",

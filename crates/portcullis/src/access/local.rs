@@ -10,6 +10,16 @@ use super::{Caller, HasRoles, HasScopes, Holder, Principal};
 
 /// The user of Portcullis' own providers: what the verified access token says. Derefs to [`Principal`]; a clone costs
 /// no allocation.
+///
+/// ```
+/// use portcullis::{Allow, access::LocalUser, api::Admin};
+///
+/// /// `Allow` and `CurrentUser` give one; of it the fields of its [`Principal`] can be read.
+/// async fn whoami(user: Allow<Admin>) -> String {
+///     let user: &LocalUser = &user;
+///     format!("{} until {}", user.user, user.expires_at)
+/// }
+/// ```
 #[derive(Clone)]
 pub struct LocalUser {
     token: Arc<VerifiedToken>,

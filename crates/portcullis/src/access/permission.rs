@@ -4,6 +4,16 @@ use super::{Checks, HasRoles, HasScopes, Requirement};
 
 /// What a caller can be asked for: a role or scope made by [`crate::roles!`] or [`crate::scopes!`], a
 /// [`super::Policy`], or several of them.
+///
+/// ```
+/// use portcullis::{AnyOf, access::Permission};
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin", Editor = "editor" } }
+///
+/// fn in_words<P: Permission>() -> String { P::requirement().to_string() }
+///
+/// assert_eq!(in_words::<AnyOf<(Admin, Editor)>>(), "any of (role admin, role editor)");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a role nor a scope nor a policy",
     label = "not a permission",
@@ -19,18 +29,49 @@ pub trait Permission: 'static {
 }
 
 /// A question for users that have roles.
+///
+/// ```
+/// use portcullis::access::{OfRoles, Permission};
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin" } }
+///
+/// fn is_a_role<P: Permission<Asks = OfRoles>>() {}
+/// is_a_role::<Admin>();
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct OfRoles;
 
 /// A question for users that have scopes.
+///
+/// ```
+/// use portcullis::access::{OfScopes, Permission};
+///
+/// portcullis::scopes! { pub Write = "articles:write": "Write articles"; }
+///
+/// fn is_a_scope<P: Permission<Asks = OfScopes>>() {}
+/// is_a_scope::<Write>();
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct OfScopes;
 
 /// A question for users of type `U`.
+///
+/// ```
+/// use portcullis::{Policy, access::{LocalUser, OfUser, Permission}};
+///
+/// fn judges_ours<P: Policy<User = LocalUser> + Permission<Asks = OfUser<LocalUser>>>() {}
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct OfUser<U>(PhantomData<U>);
 
 /// A user type of which `Asks` can be asked.
+///
+/// ```
+/// use portcullis::access::{Answers, LocalUser, OfRoles, OfScopes};
+///
+/// fn can_be_asked<U: Answers<OfRoles> + Answers<OfScopes>>() {}
+/// can_be_asked::<LocalUser>();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a policy for another type of user is demanded of `{Self}`",
     label = "demanded of `{Self}`",
@@ -44,12 +85,30 @@ impl<U> Answers<OfUser<U>> for U {}
 
 /// What of a permission only the application can decide, with the state `S` of its router. Roles and scopes leave
 /// nothing; the macros write this.
+///
+/// ```
+/// use portcullis::access::DecidedWith;
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin" } }
+///
+/// /// A role needs nothing of the state; a policy needs its `State`.
+/// fn can_be_decided<S, P: DecidedWith<S>>() {}
+/// can_be_decided::<(), Admin>();
+/// ```
 pub trait DecidedWith<S>: Permission {
     /// Adds what is to be asked.
     fn checks(_into: &mut Checks<S>) {}
 }
 
 /// One role or scope by itself.
+///
+/// ```
+/// use portcullis::access::{NamedPermission, PermissionKind};
+///
+/// portcullis::scopes! { pub Write = "articles:write": "Write articles"; }
+///
+/// assert_eq!((Write::KIND, Write::NAME), (PermissionKind::Scope, "articles:write"));
+/// ```
 pub trait NamedPermission: 'static {
     /// Which of both.
     const KIND: PermissionKind;
@@ -60,6 +119,14 @@ pub trait NamedPermission: 'static {
 }
 
 /// Whether a permission is a role or a scope.
+///
+/// ```
+/// use portcullis::access::{NamedPermission, PermissionKind};
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin" } }
+///
+/// assert_eq!(Admin::KIND, PermissionKind::Role);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PermissionKind {
     /// A role.
@@ -69,6 +136,14 @@ pub enum PermissionKind {
 }
 
 /// A role or scope, for the documentation.
+///
+/// ```
+/// use portcullis::access::Named;
+///
+/// portcullis::scopes! { pub Write = "articles:write": "Write articles"; }
+///
+/// assert_eq!(Named::of::<Write>().description, "Write articles");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Named {
     /// Which of both.
@@ -92,10 +167,32 @@ impl Named {
 }
 
 /// At least one of the permissions: `AnyOf<(Editor, Publisher)>`.
+///
+/// ```
+/// use portcullis::{Allow, AnyOf};
+///
+/// portcullis::roles! { pub enum Role { Editor = "editor", Publisher = "publisher" } }
+///
+/// async fn publish(author: Allow<AnyOf<(Editor, Publisher)>>) -> String {
+///     format!("by {}", author.user)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AnyOf<P>(PhantomData<P>);
 
 /// All of the permissions: `AllOf<(Editor, Reviewer)>`.
+///
+/// ```
+/// use portcullis::{AllOf, Allow, AnyOf};
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin", Editor = "editor" } }
+/// portcullis::scopes! { pub Export = "export": "Export everything"; }
+///
+/// /// An access can have a name.
+/// type Exporting = AllOf<(Export, AnyOf<(Admin, Editor)>)>;
+///
+/// async fn export(_: Allow<Exporting>) -> &'static str { "all" }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AllOf<P>(PhantomData<P>);
 

@@ -61,6 +61,29 @@ pub trait Policy: 'static {
 }
 
 /// What a policy sees of the request: all but its body.
+///
+/// ```
+/// use axum::extract::Query;
+/// use portcullis::{Policy, Problem, access::{LocalUser, PolicyRequest}};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Which { draft: bool }
+///
+/// /// Drafts are read by nobody.
+/// struct NotADraft;
+///
+/// impl Policy for NotADraft {
+///     type User = LocalUser;
+///     type State = ();
+///     const DESCRIPTION: &'static str = "whoever asks for no draft";
+///
+///     async fn allows(_: &LocalUser, request: &mut PolicyRequest, (): &()) -> Result<bool, Problem> {
+///         let Query(which) = request.extract::<Query<Which>>().await.map_err(|_| Problem::bad_request("`draft`?"))?;
+///         Ok(!which.draft)
+///     }
+/// }
+/// ```
 pub struct PolicyRequest {
     parts: Parts,
 }
@@ -123,6 +146,13 @@ type Ask<S> = dyn for<'a> Fn(&'a mut PolicyRequest, &'a S, User<'a>) -> BoxFutur
     + Sync;
 
 /// The policies that a route asks, ready to be asked with a state `S`.
+///
+/// ```
+/// use portcullis::{Public, access::{Checks, EnforcedWith}};
+///
+/// // What asks no policy has none.
+/// let _: Checks<()> = Public::checks();
+/// ```
 pub struct Checks<S>(Vec<(PolicyId, Arc<Ask<S>>)>);
 
 impl<S> Default for Checks<S> {
@@ -218,6 +248,18 @@ impl<P: Policy> Permission for P {
 }
 
 /// Whether the router's state has what a policy or a provider needs.
+///
+/// ```
+/// use axum::extract::FromRef;
+/// use portcullis::access::Holds;
+///
+/// #[derive(Clone, FromRef)]
+/// struct App { name: &'static str, port: u16 }
+///
+/// fn port(state: &impl Holds<u16>) -> u16 { state.part() }
+///
+/// assert_eq!(port(&App { name: "articles", port: 8000 }), 8000);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the state of this gate, `{Self}`, does not hold `{T}`",
     label = "no `{T}` in the state",

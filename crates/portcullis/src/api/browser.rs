@@ -22,6 +22,16 @@ use crate::{
 
 /// What pages need to log in by cookie: the names of the cookies, and protection against requests that other pages
 /// forge.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use portcullis::{api::Browser, cookie::SessionCookies, core::authority::Authority, csrf::NotAnOrigin};
+///
+/// fn browser(authority: &Arc<Authority>, cookies: SessionCookies) -> Result<Browser, NotAnOrigin> {
+///     Browser::new(authority, cookies, ["https://app.example.com"])
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Browser {
     cookies: SessionCookies,

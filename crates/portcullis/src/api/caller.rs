@@ -55,6 +55,24 @@ pub(super) fn caller_of(
 
 /// On whose behalf a handler acts: the verified user where the route demands one. Its address is that of the
 /// [`Edge`](crate::layers::Edge) around the router; without one, the other end of the connection.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use axum::extract::State;
+/// use portcullis::{Allow, Problem, api::{Admin, ByCaller}, core::{authority::Authority, id::UserId}, input::Path};
+///
+/// /// The audit log then says who deleted them, and from where.
+/// async fn delete(
+///     _: Allow<Admin>,
+///     State(authority): State<Arc<Authority>>,
+///     ByCaller(caller): ByCaller,
+///     Path(id): Path<UserId>,
+/// ) -> Result<(), Problem> {
+///     authority.delete_user(&caller, id).await?;
+///     Ok(())
+/// }
+/// ```
 pub struct ByCaller(pub Arc<Caller>);
 
 impl<S: Send + Sync> FromRequestParts<S> for ByCaller {

@@ -1,6 +1,12 @@
 use crate::{api::Me, openapi::Documentation};
 
 /// What the document of a Portcullis by itself says beside its operations. Applications write their own.
+///
+/// ```
+/// use portcullis::{Gate, api};
+///
+/// fn documented(gate: Gate) -> Gate { gate.documented(api::documentation()) }
+/// ```
 #[must_use]
 pub fn documentation() -> Documentation {
     Documentation::new("Portcullis", env!("CARGO_PKG_VERSION"))

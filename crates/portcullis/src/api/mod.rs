@@ -19,6 +19,7 @@ use http::request::Parts;
 use utoipa::openapi::OpenApi;
 
 pub use self::{
+    admin::{AuditResponse, RoleResponse},
     browser::Browser,
     caller::ByCaller,
     documentation::documentation,
@@ -35,11 +36,20 @@ use crate::{
 };
 
 /// Who may call what: what a running server enforces, without one.
+///
+/// ```
+/// assert!(portcullis::api::access_table().to_string().contains("POST    /auth/login"));
+/// ```
 pub fn access_table() -> AccessTable {
     alone().access_table()
 }
 
 /// The OpenAPI document: what a running server gives at `/openapi.json`, without one.
+///
+/// ```
+/// let document = portcullis::api::openapi().unwrap();
+/// assert!(document.paths.paths.contains_key("/auth/login"));
+/// ```
 pub fn openapi() -> Option<OpenApi> {
     alone().openapi()
 }
@@ -52,6 +62,10 @@ fn alone() -> Gate<Api> {
 }
 
 /// The beginning of the names of the server's cookies, unless told.
+///
+/// ```
+/// assert_eq!(portcullis::api::COOKIE_NAME, "portcullis");
+/// ```
 pub const COOKIE_NAME: &str = "portcullis";
 
 /// Stands where nobody will call. It knows no one, and says so as something that failed.

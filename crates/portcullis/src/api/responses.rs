@@ -4,7 +4,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// An access token and what it takes to get the next one.
+///
+/// ```
+/// use portcullis::{api::TokenPairResponse, core::authority::TokenPair, input::Json};
+///
+/// fn answer(pair: TokenPair) -> Json<TokenPairResponse> { Json(pair.into()) }
+/// ```
 #[derive(Serialize, ToSchema)]
+#[schema(description = "An access token and what it takes to get the next one.")]
 pub struct TokenPairResponse {
     /// Access token: a JWT after RFC 9068, for `Authorization: Bearer`.
     access_token: String,
@@ -37,7 +44,16 @@ impl From<TokenPair> for TokenPairResponse {
 }
 
 /// What a login by cookie answers: the tokens are in cookies, out of reach of scripts.
+///
+/// ```
+/// use portcullis::{Public, api::CookieSessionResponse};
+///
+/// /// Log in
+/// #[utoipa::path(post, path = "/login", responses((status = 200, body = CookieSessionResponse)))]
+/// async fn login(_: Public) {}
+/// ```
 #[derive(Serialize, ToSchema)]
+#[schema(description = "What a login by cookie answers: the tokens are in cookies, out of reach of scripts.")]
 pub struct CookieSessionResponse {
     /// Always `cookie`.
     #[schema(example = "cookie")]
@@ -64,8 +80,17 @@ impl CookieSessionResponse {
 }
 
 /// What a login answers: tokens, or, if asked for, cookies that hold them.
+///
+/// ```
+/// use portcullis::{Public, api::LoginAnswer};
+///
+/// /// Log in
+/// #[utoipa::path(post, path = "/login", responses((status = 200, body = LoginAnswer)))]
+/// async fn login(_: Public) {}
+/// ```
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(description = "What a login answers: tokens, or, if asked for, cookies that hold them.")]
 pub enum LoginAnswer {
     /// Tokens.
     Tokens(TokenPairResponse),
@@ -78,7 +103,14 @@ fn joined(scopes: &[Scope]) -> String {
 }
 
 /// A user. Nothing that holds a hash can get in here.
+///
+/// ```
+/// use portcullis::{api::UserResponse, core::user::User, input::Json};
+///
+/// fn answer(user: &User) -> Json<UserResponse> { Json(user.into()) }
+/// ```
 #[derive(Clone, Serialize, ToSchema)]
+#[schema(description = "A user. Nothing that holds a hash can get in here.")]
 pub struct UserResponse {
     /// Identifier: a UUIDv7.
     #[schema(format = "uuid")]

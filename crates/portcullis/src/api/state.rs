@@ -15,6 +15,14 @@ use super::caller::caller_of;
 use crate::layers::TrustedProxies;
 
 /// What the endpoints stand on. Clones share it.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use portcullis::{api::Api, core::authority::Authority, layers::TrustedProxies};
+///
+/// fn api(authority: Arc<Authority>) -> Api { Api::new(authority, TrustedProxies::default(), None) }
+/// ```
 #[derive(Clone)]
 pub struct Api(Arc<Inner>);
 

@@ -25,6 +25,14 @@ pub struct Cookies<'a>(&'a HeaderMap);
 ///
 /// A browser sends them when one was set for a parent domain or another path, which a page of a neighbouring subdomain
 /// can do: nothing tells which is the right one. Cannot happen to a `__Host-` name.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue, header};
+/// use portcullis::cookie::{Cookies, DuplicateCookie};
+///
+/// let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static("sid=ada; sid=mallory"))]);
+/// assert_eq!(Cookies::of(&headers).get("sid"), Err(DuplicateCookie));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("several cookies of one name came: delete the cookies of this site and its parent domain")]
 pub struct DuplicateCookie;

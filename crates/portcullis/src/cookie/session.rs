@@ -95,6 +95,15 @@ impl SessionCookies {
 }
 
 /// Several `Set-Cookie` lines: a part of an answer. Has no `Debug`: it holds secrets.
+///
+/// ```
+/// use axum::response::{IntoResponse, Response};
+/// use portcullis::cookie::{Cookie, CookieError, SetCookies};
+///
+/// fn both(theme: &Cookie, language: &Cookie) -> Result<Response, CookieError> {
+///     Ok((SetCookies::from([theme.set("dark")?, language.set("en")?]), "set").into_response())
+/// }
+/// ```
 #[derive(Clone)]
 #[must_use = "make it a part of the answer"]
 pub struct SetCookies(Vec<SetCookie>);

@@ -12,6 +12,15 @@ use super::{Cookies, DuplicateCookie, read};
 const MOST: usize = 4096;
 
 /// Over what the cookies travel. Decides on their names, and on `Secure`.
+///
+/// ```
+/// use portcullis::cookie::{Cookie, CookieScheme};
+///
+/// let name = |scheme| Cookie::new("theme", scheme).map(|cookie| cookie.name().to_owned());
+/// assert_eq!(name(CookieScheme::Https)?, "__Host-theme");
+/// assert_eq!(name(CookieScheme::Loopback)?, "theme");
+/// # Ok::<(), portcullis::cookie::CookieError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CookieScheme {
     /// https: names begin with `__Host-`, so that the browser takes them with `Secure`, with `Path=/`, without `Domain`
@@ -22,6 +31,16 @@ pub enum CookieScheme {
 }
 
 /// When a browser sends a cookie with a request that another site caused (RFC 6265bis, section 5.6.7).
+///
+/// ```
+/// use portcullis::cookie::{Cookie, CookieError, CookieScheme, SameSite};
+///
+/// let strict = Cookie::new("theme", CookieScheme::Https)?.same_site(SameSite::Strict)?;
+/// assert!(strict.set("dark")?.to_str().ends_with("SameSite=Strict"));
+/// let without_tls = Cookie::new("theme", CookieScheme::Loopback)?.same_site(SameSite::None);
+/// assert_eq!(without_tls, Err(CookieError::SameSite));
+/// # Ok::<(), CookieError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SameSite {
     /// Never. Who follows a link from elsewhere arrives logged out.
@@ -34,6 +53,13 @@ pub enum SameSite {
 }
 
 /// Why a cookie cannot be written so.
+///
+/// ```
+/// use portcullis::cookie::{CookieError, CookieScheme};
+///
+/// let public = CookieScheme::of("http://app.example.com");
+/// assert!(matches!(public, Err(CookieError::NotSecure(_))));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CookieError {
     /// Neither https nor this machine.
@@ -282,6 +308,16 @@ impl Cookie {
 
 /// A `Set-Cookie` line: a part of an answer, `(set, Json(body))`. Such an answer is `no-store` unless it says otherwise
 /// before. Has no `Debug`: it holds a secret.
+///
+/// ```
+/// use axum::response::{IntoResponse, Response};
+/// use portcullis::cookie::{Cookie, CookieError, SetCookie};
+///
+/// fn dark(theme: &Cookie) -> Result<Response, CookieError> {
+///     let set: SetCookie = theme.set("dark")?;
+///     Ok((set, "dark now").into_response())
+/// }
+/// ```
 #[derive(Clone)]
 #[must_use = "make it a part of the answer"]
 pub struct SetCookie(String);

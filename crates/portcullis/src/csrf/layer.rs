@@ -16,6 +16,13 @@ use super::{Csrf, token::Given};
 use crate::gate::Run;
 
 /// What [`Csrf`] makes of a service.
+///
+/// ```
+/// use axum::Router;
+/// use portcullis::csrf::Csrf;
+///
+/// fn protected(router: Router, csrf: Csrf) -> Router { router.layer(csrf) }
+/// ```
 #[derive(Clone)]
 pub struct CsrfService<S> {
     csrf: Csrf,

@@ -63,10 +63,22 @@ use crate::{
 };
 
 /// The cookie that holds the token.
+///
+/// ```
+/// assert_eq!(portcullis::csrf::COOKIE, "csrf_token");
+/// ```
 pub const COOKIE: &str = "csrf_token";
 /// The header in which it comes back.
+///
+/// ```
+/// assert_eq!(portcullis::csrf::HEADER, "x-csrf-token");
+/// ```
 pub const HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 /// The field of a form in which it comes back.
+///
+/// ```
+/// assert_eq!(portcullis::csrf::FIELD, "csrf_token");
+/// ```
 pub const FIELD: &str = "csrf_token";
 
 /// The cookie to which tokens are bound before there is a session.
@@ -76,6 +88,13 @@ const PRE_SESSION: &str = "presession";
 const MAX_FORM: usize = 64 * 1024;
 
 /// What is asked of a request that brings no session.
+///
+/// ```
+/// use portcullis::csrf::{BeforeLogin, Csrf};
+///
+/// /// For an API whose clients have no token before they have a session.
+/// fn for_an_api(csrf: Csrf) -> Csrf { csrf.before_login(BeforeLogin::Origin) }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BeforeLogin {
     /// The same as of any other: for pages with forms, above all that of the login. The token is bound to a pre-session
@@ -88,6 +107,12 @@ pub enum BeforeLogin {
 }
 
 /// Why the protection cannot be set up so.
+///
+/// ```
+/// use portcullis::csrf::{Csrf, NotAnOrigin};
+///
+/// fn trusting(csrf: Csrf) -> Result<Csrf, NotAnOrigin> { csrf.trust_origin("https://app.example.com") }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not an origin: write `https://app.example.com` or `http://localhost:3000`, nothing after it"
@@ -100,6 +125,17 @@ pub struct NotAnOrigin(String);
 /// [`Edge`](crate::layers::Edge), it stands before all of them, and asks the endpoints of a Portcullis for a token too,
 /// though they look after themselves. Behind a proxy that changes `Host`, and for pages of other origins that CORS lets
 /// in, name the origins by [`Csrf::trust_origin`].
+///
+/// ```
+/// use portcullis::{Gate, Portcullis};
+///
+/// fn protected(auth: &Portcullis, gate: Gate) -> Gate {
+///     match auth.csrf() {
+///         Some(csrf) => gate.csrf(&csrf),
+///         None => gate, // No cookies, so nothing to forge.
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 #[must_use = "it does nothing until a gate has it, or a router is inside it"]
 pub struct Csrf(Arc<Inner>);

@@ -30,11 +30,14 @@ impl AuthProvider for Names {
     type User = User;
 
     async fn authenticate(&self, parts: &request::Parts) -> Result<User, AuthError> {
-        let sources = TokenSources::default().cookie("__Host-session");
-        let credential = sources.read(parts)?;
+        let credential = self.token_sources().read(parts)?;
         Ok(User {
             id: credential.token().to_owned(),
         })
+    }
+
+    fn token_sources(&self) -> TokenSources {
+        TokenSources::default().cookie("__Host-session")
     }
 }
 
@@ -65,6 +68,7 @@ fn router() -> Router {
         .route("/hooks/{name}", post(login).put(login))
         .route("/hooks/{name}/more", post(login))
         .route("/socket", get(login))
+        .csrf_by_layer()
         .into_router()
         .unwrap()
 }
@@ -546,7 +550,10 @@ mod at_a_gate {
     //! The same behind the guards.
 
     use super::*;
-    use crate::{gate::Routes, routing::any};
+    use crate::{
+        gate::{GateError, Routes},
+        routing::any,
+    };
 
     fn gate(csrf: &Csrf) -> Router {
         let own = Routes::new()
@@ -590,6 +597,43 @@ mod at_a_gate {
         assert_eq!(cookies(page.headers()).len(), 2);
         let token = cookies(page.headers()).remove(0);
         assert_eq!(token, format!("csrf_token={}", text(page).await));
+    }
+
+    #[test]
+    fn a_gate_that_was_not_told_is_not_built_where_a_cookie_says_who_calls() {
+        let gate = || {
+            Gate::new(Names)
+                .route("/", get(login).post(login))
+                .route("/notes", post(keep))
+        };
+        let text = gate().into_router().unwrap_err().to_string();
+        for part in [
+            "POST /notes (",
+            "tests::keep",
+            "csrf/tests.rs:",
+            "`.csrf(&csrf)`",
+            "`.csrf_by_layer()`",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        for told in [gate().csrf_by_layer(), gate().csrf(&csrf())] {
+            assert!(told.into_router().is_ok());
+        }
+        // A WebSocket begins with a GET, and what comes later or elsewhere is not forgotten.
+        let later: [Gate<(), User>; 3] = [
+            gate().csrf(&csrf()).route("/me", get(keep)),
+            gate().csrf(&csrf()).fallback(keep),
+            gate()
+                .csrf(&csrf())
+                .service::<CurrentUser<User>, _>("/files", Router::new()),
+        ];
+        for gate in later {
+            let error = gate.into_router().unwrap_err();
+            assert!(matches!(error, GateError::Forgeable { .. }), "{error}");
+        }
+        // Nobody is asked who they are.
+        let open = Gate::<(), User>::new(Names).route("/", post(login));
+        assert!(open.into_router().is_ok());
     }
 
     #[tokio::test]

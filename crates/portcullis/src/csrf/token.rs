@@ -19,6 +19,15 @@ use crate::{
 /// it is given out: its cookie comes with the answer, and with it a pre-session where there is no session yet.
 ///
 /// It stays the same for a session, so that several open pages do not disturb each other.
+///
+/// ```
+/// use axum::response::Html;
+/// use portcullis::{Public, csrf::CsrfToken};
+///
+/// async fn form(_: Public, token: CsrfToken) -> Html<String> {
+///     Html(format!("<form method=post>{}<input name=note><button>Keep</button></form>", token.field()))
+/// }
+/// ```
 #[derive(Clone)]
 pub struct CsrfToken(String);
 

@@ -9,12 +9,31 @@ use super::KeyFile;
 
 /// A data folder that exists: `portcullis.db` and `master.key` are in it. The server's and that of an application have
 /// the same form, so the commands of the server work on both.
+///
+/// ```
+/// use portcullis::embedded::DataDir;
+///
+/// # let temp = tempfile::tempdir()?;
+/// # let path = temp.path().join("data");
+/// let folder = DataDir::create(&path)?;
+/// assert!(folder.database().ends_with("portcullis.db"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataDir {
     path: PathBuf,
 }
 
 /// Why a data folder cannot be used.
+///
+/// ```
+/// use portcullis::embedded::{DataDir, DataDirError};
+///
+/// # let temp = tempfile::NamedTempFile::new()?;
+/// # let file = temp.path();
+/// assert!(matches!(DataDir::create(file), Err(DataDirError::NotAFolder(_))));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataDirError {

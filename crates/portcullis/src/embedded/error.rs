@@ -9,6 +9,16 @@ use portcullis_core::{
 use super::{DataDirError, KeyFileError};
 
 /// Why a [`Portcullis`](super::Portcullis) is not built. Each text says what to do.
+///
+/// ```
+/// use portcullis::{BuildError, Portcullis};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let nowhere = Portcullis::builder().build().await;
+/// assert!(matches!(nowhere, Err(BuildError::NoDatabase)));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -82,6 +92,17 @@ pub enum BuildError {
 }
 
 /// An option that cannot be.
+///
+/// ```
+/// use portcullis::{BuildError, Portcullis};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let wrong = Portcullis::builder().sqlite("app.db").cors_origins(["*"]).build().await;
+/// let Err(BuildError::Options(options)) = wrong else { panic!("it was built") };
+/// assert_eq!(options[0].option, "cors_origins");
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{option}` {message}")]
 #[non_exhaustive]

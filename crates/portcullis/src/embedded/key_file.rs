@@ -1,7 +1,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -11,13 +11,36 @@ use portcullis_core::{
 };
 use zeroize::Zeroizing;
 
+use crate::private_file::Exposure;
+
 /// The file of a master key: 64 hexadecimal digits, readable for its owner only.
+///
+/// ```
+/// use portcullis::{core::rng::SystemRng, embedded::KeyFile};
+///
+/// # let temp = tempfile::tempdir()?;
+/// # let path = temp.path().join("master.key");
+/// let file = KeyFile::new(path);
+/// assert!(file.read()?.is_none());
+/// file.create(&SystemRng)?;
+/// assert!(file.read()?.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFile {
     path: PathBuf,
 }
 
 /// Why the file of a master key cannot be used, and what to do.
+///
+/// ```
+/// use portcullis::embedded::{KeyFile, KeyFileError};
+///
+/// # let temp = tempfile::NamedTempFile::new()?;
+/// # let path = temp.path();
+/// assert!(matches!(KeyFile::new(path).read(), Err(KeyFileError::Damaged { .. })), "it is empty");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
@@ -30,17 +53,13 @@ pub enum KeyFileError {
         #[source]
         source: io::Error,
     },
-    /// Others can read it.
-    #[error(
-        "the master key {} can be read by others (mode {mode:03o}): make it private with `chmod 600 {}`, and consider \
-         that it may have been read",
-        path.display(), path.display()
-    )]
+    /// Others can read or replace it.
+    #[error("the master key {} {advice}", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
-        /// Its mode.
-        mode: u32,
+        /// How, and what to do.
+        advice: String,
     },
     /// It holds something else.
     #[error("the master key {} is damaged: {source}", path.display())]
@@ -76,20 +95,18 @@ impl KeyFile {
     /// The key, where there is a file.
     ///
     /// # Errors
-    /// When others can read it, or it is damaged.
+    /// When others can get at it, or it is damaged.
     pub fn read(&self) -> Result<Option<MasterKey>, KeyFileError> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(self.failed(source)),
         };
-        // Of the open file, not of the path: what was checked is what is read.
         let found = file.metadata().map_err(|source| self.failed(source))?;
-        let mode = found.mode() & 0o777;
-        if mode & 0o077 != 0 {
+        if let Some(exposure) = Exposure::of(&found) {
             return Err(KeyFileError::Exposed {
                 path: self.path.clone(),
-                mode,
+                advice: exposure.advice(&self.path).to_string(),
             });
         }
         let mut text = Zeroizing::new(String::new());

@@ -66,6 +66,14 @@ use crate::{
 
 /// Our users and sessions in this process: see [`crate::embedded`]. Clones share it; the work in the background ends with
 /// the last clone, the routes among them, or by [`Portcullis::shutdown`].
+///
+/// ```
+/// use portcullis::{BuildError, Portcullis};
+///
+/// async fn open() -> Result<Portcullis, BuildError> {
+///     Portcullis::builder().sqlite("app.db").build().await
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Portcullis {
     inner: Arc<Inner>,

@@ -31,6 +31,15 @@ pub struct NewUser {
 }
 
 /// Why a user was not added.
+///
+/// ```
+/// use portcullis::{Portcullis, embedded::{NewUser, NewUserError}};
+///
+/// async fn add(auth: &Portcullis, email: &str) -> Result<(), NewUserError> {
+///     auth.create_user(NewUser::new(email, "correct horse battery")).await?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NewUserError {

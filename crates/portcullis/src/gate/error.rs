@@ -3,6 +3,18 @@ use std::{fmt, panic::Location};
 use http::Method;
 
 /// Where a route was stated.
+///
+/// ```
+/// use portcullis::{Gate, Public, gate::GateError, provider::Local, routing::get};
+///
+/// fn where_twice(provider: Local) {
+///     let hello = async |_: Public| "hello";
+///     let gate: Gate = Gate::new(provider).route("/", get(hello)).route("/", get(hello));
+///     if let Err(GateError::Twice { first, second, .. }) = gate.into_router() {
+///         println!("{first}, and {second}");
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     pub(super) handler: &'static str,
@@ -16,6 +28,17 @@ impl fmt::Display for Place {
 }
 
 /// Why a gate cannot be built.
+///
+/// ```
+/// use portcullis::{Gate, Public, provider::Local, routing::get};
+///
+/// /// Each text names both places, and says what to do.
+/// fn why(provider: Local) -> Option<String> {
+///     let hello = async |_: Public| "hello";
+///     let gate: Gate = Gate::new(provider).route("/{id}", get(hello)).route("/{name}", get(hello));
+///     gate.into_router().err().map(|error| error.to_string())
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum GateError {
     /// Two handlers for one method and path.
@@ -67,6 +90,18 @@ pub enum GateError {
         place: Place,
         /// The argument.
         argument: &'static str,
+    },
+    /// Pages of others could act in a visitor's name.
+    #[error(
+        "{method} {path} ({place}) is open to forged requests: who calls is read from a cookie, which browsers send whatever page makes them. Call `.csrf(&csrf)` on the gate after its last route (a Portcullis gives it: `auth.csrf()`), or `.csrf_by_layer()` if something around the router refuses them."
+    )]
+    Forgeable {
+        /// Method.
+        method: Method,
+        /// Path.
+        path: String,
+        /// Stated here.
+        place: Place,
     },
     /// The OpenAPI document cannot be written.
     #[error("the OpenAPI document cannot be written: {0}")]

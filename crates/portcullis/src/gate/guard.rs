@@ -52,6 +52,18 @@ impl MatchedRoute {
     }
 }
 
+/// Notes whether a guard lets a request in, for a test that put it there.
+#[cfg(feature = "test-util")]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watch(Arc<std::sync::atomic::AtomicBool>);
+
+#[cfg(feature = "test-util")]
+impl Watch {
+    pub(crate) fn has_let_in(&self) -> bool {
+        self.0.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
 impl<S, U> Guard<S, U>
 where
     S: Clone + Send + Sync + 'static,
@@ -128,6 +140,10 @@ where
     }
 
     fn let_in(&self, user: Option<U>, parts: &mut Parts) {
+        #[cfg(feature = "test-util")]
+        if let Some(Watch(let_in)) = parts.extensions.get() {
+            let_in.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
         parts.extensions.insert(Admitted { user, by: self.by });
     }
 

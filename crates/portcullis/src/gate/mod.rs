@@ -43,6 +43,8 @@ use http::header;
 use tower::Service;
 use utoipa::openapi::OpenApi;
 
+#[cfg(feature = "test-util")]
+pub(crate) use self::guard::Watch;
 pub use self::{
     error::{GateError, Place},
     route::Route,
@@ -64,12 +66,25 @@ use crate::{
 };
 
 /// Routes, and the provider that tells who calls them. `S` is axum's state, `U` the provider's user type.
+///
+/// ```
+/// use axum::Router;
+/// use portcullis::{CurrentUser, Gate, Public, gate::GateError, provider::Local, routing::get};
+///
+/// fn app(provider: Local) -> Result<Router, GateError> {
+///     Gate::new(provider)
+///         .route("/", get(async |_: Public| "hello"))
+///         .route("/me", get(async |user: CurrentUser| user.user.to_string()))
+///         .into_router()
+/// }
+/// ```
 pub struct Gate<S = (), U = LocalUser> {
     routes: Routes<S, U>,
     provider: Arc<dyn AnyProvider<S, U>>,
     fallback: Option<Route<S, U>>,
     realm: Cow<'static, str>,
     documentation: Option<Documentation>,
+    csrf_by_layer: bool,
 }
 
 impl<S, U> Gate<S, U>
@@ -85,6 +100,7 @@ where
             fallback: None,
             realm: Cow::Borrowed(DEFAULT_REALM),
             documentation: None,
+            csrf_by_layer: false,
         }
     }
 
@@ -140,13 +156,22 @@ where
         self.merge(routes)
     }
 
-    /// See [`Routes::csrf`]: of all routes so far, and of the fallback.
+    /// See [`Routes::csrf`]: of all routes so far, and of the fallback. A gate whose provider reads a cookie
+    /// ([`AuthProvider::token_sources`](crate::provider::AuthProvider::token_sources)) is not built without it.
     #[must_use]
     pub fn csrf(mut self, csrf: &Csrf) -> Self {
         if let Some(fallback) = &mut self.fallback {
             fallback.refuse_forged(|run| csrf.around(run));
         }
         self.map(|routes| routes.csrf(csrf))
+    }
+
+    /// Says that forged requests are refused by something around the router: [`Csrf`] as a layer, or another one's. A gate
+    /// cannot see what that is, so it takes your word.
+    #[must_use]
+    pub fn csrf_by_layer(mut self) -> Self {
+        self.csrf_by_layer = true;
+        self
     }
 
     /// See [`Routes::demanding`].
@@ -186,6 +211,7 @@ where
             }),
             realm: self.realm,
             documentation: self.documentation,
+            csrf_by_layer: self.csrf_by_layer,
         }
     }
 
@@ -242,8 +268,15 @@ where
     /// The router: each route behind its guard, 404 and 405 as problems.
     ///
     /// # Errors
-    /// When two routes are in each other's way, or a path cannot be served.
+    /// When two routes are in each other's way, a path cannot be served, or forged requests would be.
     pub fn into_router(self) -> Result<Router<S>, GateError> {
+        let by_cookie = self.provider.token_sources().cookie_name().is_some();
+        if by_cookie && !self.csrf_by_layer {
+            let fallback = self.fallback.as_ref().and_then(Route::forgeable);
+            if let Some(error) = self.routes.forgeable().or(fallback) {
+                return Err(error);
+            }
+        }
         let mut routes = self.routes;
         if let Some(documentation) = &self.documentation {
             let document = serde_json::to_vec(

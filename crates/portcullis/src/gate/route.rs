@@ -21,7 +21,7 @@ use super::{
     guard::{Guard, Guarded, Run},
 };
 use crate::{
-    access::{Access, Caller, Checks, EnforcedWith, ServedBy, StatesAccess},
+    access::{Access, Caller, Checks, Credentials, EnforcedWith, ServedBy, StatesAccess},
     openapi::Described,
     provider::AnyProvider,
     rate_limit::{Limit, Limits},
@@ -140,6 +140,17 @@ where
             path: self.path.clone(),
             place: self.place,
             argument,
+        })
+    }
+
+    /// Where who calls is told by a cookie: whether pages of others could call it in a visitor's name. Also by GET, for that
+    /// is how a WebSocket begins.
+    pub(super) fn forgeable(&self) -> Option<GateError> {
+        let asks = self.access.credentials != Credentials::Ignored;
+        (asks && !self.unforged).then(|| GateError::Forgeable {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            place: self.place,
         })
     }
 

@@ -24,6 +24,25 @@ use crate::{
 };
 
 /// Routes without a provider: parts of an application, which a [`super::Gate`] or other routes take in.
+///
+/// ```
+/// use portcullis::{Allow, Public, Routes, routing::get};
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin" } }
+///
+/// /// What a part of an application gives to the gate of the whole.
+/// fn statistics() -> Routes {
+///     Routes::new()
+///         .route("/visits", get(async |_: Public| "42"))
+///         .route("/users", get(async |_: Allow<Admin>| "7"))
+/// }
+///
+/// let routes: Routes = Routes::new().nest("/statistics", statistics());
+/// assert_eq!(routes.access_table().to_string(), "\
+/// GET  /statistics/users   role admin
+/// GET  /statistics/visits  public
+/// ");
+/// ```
 #[must_use = "give them to a `Gate`"]
 pub struct Routes<S = (), U = LocalUser> {
     routes: Vec<Route<S, U>>,
@@ -121,6 +140,10 @@ where
 
     /// A whole service below `prefix`, for any method: files, or a router that is not ours. `A` states its access, for it
     /// cannot do so itself: `Public`, `CurrentUser`, `Allow<..>`.
+    ///
+    /// Give each tree of files to one service. The gate compares paths as they were sent, but a service may read one thing
+    /// in many spellings: with all files at `/files` for everybody and its folder `private` once more at `/files/private`
+    /// for administrators, `/files/%70rivate/plan.txt` and `/files//private/plan.txt` are paths of the former.
     ///
     /// ```
     /// use portcullis::{access::CurrentUser, gate::Routes};
@@ -257,6 +280,11 @@ where
     /// What the OpenAPI document is made of.
     pub(super) fn described(&self) -> impl Iterator<Item = Described<'_>> {
         self.routes.iter().filter_map(Route::described)
+    }
+
+    /// The first one that pages of others could call, if a cookie tells who calls.
+    pub(super) fn forgeable(&self) -> Option<GateError> {
+        self.routes.iter().find_map(Route::forgeable)
     }
 
     pub(super) fn build(

@@ -6,6 +6,14 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use crate::access::{Access, Credentials, Requirement};
 
 /// Who may call one route.
+///
+/// ```
+/// use portcullis::{Public, Routes, routing::get};
+///
+/// let routes: Routes = Routes::new().route("/", get(async |_: Public| "hello"));
+/// let open = routes.access_table().rows().iter().filter(|row| !row.is_guarded()).count();
+/// assert_eq!(open, 1);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessRow {
     /// Method.
@@ -48,6 +56,13 @@ impl Serialize for AccessRow {
 }
 
 /// Who may call what: sorted by path and method. This is what the gate enforces and documents.
+///
+/// ```
+/// use portcullis::{CurrentUser, Routes, routing::get};
+///
+/// let routes: Routes = Routes::new().route("/me", get(async |user: CurrentUser| user.user.to_string()));
+/// assert_eq!(routes.access_table().to_string(), "GET  /me  authenticated\n");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct AccessTable(Vec<AccessRow>);

@@ -1,4 +1,4 @@
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use portcullis_core::{
     clock::{Clock, SystemClock},
@@ -13,6 +13,19 @@ use portcullis_core::{
 use super::{AsHash, AsPassword, HashError};
 
 /// What a check gave.
+///
+/// ```
+/// use portcullis::hash::{self, HashError};
+///
+/// /// What to store from now on.
+/// async fn renewed(password: &str, stored: &str) -> Result<Option<hash::StoredHash>, HashError> {
+///     let verdict = hash::verify(password, stored).await?;
+///     if verdict.matches && verdict.rehash {
+///         return hash::password(password).await.map(Some);
+///     }
+///     Ok(None)
+/// }
+/// ```
 #[must_use = "a verdict that nobody looks at lets everybody in"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -99,8 +112,9 @@ impl Hasher {
         Ok(permit.hash(password.as_password()).await?)
     }
 
-    /// Checks a password against what is stored. For `None`, and for a hash that cannot be checked, the same work is
-    /// done and the answer is no.
+    /// Checks a password against what is stored. For a hash that cannot be checked the same work is done and the answer is
+    /// no. So it is for `None`; but where hashes of several kinds are stored, [`Hasher::verify_unknown`] alone tells
+    /// nothing by its time.
     ///
     /// # Errors
     /// When it could not be checked now: never to be taken for a wrong password.
@@ -114,8 +128,9 @@ impl Hasher {
         self.check(password.as_password(), target).await
     }
 
-    /// As [`Hasher::verify`] with `None`, where hashes of several kinds are stored, as after an import: who is asked for
-    /// by the same `identifier` gets the same kind of work, in the proportions that [`Hasher::set_population`] was told.
+    /// Does the work of a check for someone who is not known; the answer is no. Who is asked for by the same `identifier`
+    /// gets the same kind of work each time, in the proportions that [`Hasher::set_population`] was told. Spell it as it
+    /// is looked up (`Ada@` and `ada@` may be one).
     ///
     /// # Errors
     /// As [`Hasher::verify`].
@@ -154,6 +169,11 @@ impl Hasher {
         self.pool.set_population(kinds);
     }
 
+    /// [`Hasher::set_population`] of the hashes that are `stored`.
+    pub fn set_population_of<T: AsRef<str>>(&self, stored: impl IntoIterator<Item = T>) {
+        self.set_population(&kinds(stored));
+    }
+
     /// The threads, for their numbers ([`HashPool::stats`]).
     #[must_use]
     pub fn pool(&self) -> &HashPool {
@@ -163,4 +183,14 @@ impl Hasher {
 
 pub(super) fn needs_rehash(stored: &str, params: Argon2Params) -> bool {
     outdated(&StoredHash::from_stored(stored.to_owned()), &params)
+}
+
+/// How many of each kind.
+pub(super) fn kinds<T: AsRef<str>>(stored: impl IntoIterator<Item = T>) -> Vec<(String, u64)> {
+    let mut kinds = BTreeMap::<String, u64>::new();
+    for hash in stored {
+        let hash = StoredHash::from_stored(hash.as_ref().to_owned());
+        *kinds.entry(hash.kind().to_owned()).or_default() += 1;
+    }
+    kinds.into_iter().collect()
 }

@@ -13,20 +13,36 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A login asks with what it found, be it nothing: [`verify`] with `None` works as long as with a hash, so nobody learns
-//! from the time who has an account.
+//! A login asks whatever it found: [`verify_unknown`] works as long as [`verify`], so nobody learns from the time who has
+//! an account.
 //!
 //! ```
 //! use portcullis::{hash, problem::Problem};
 //!
 //! struct User { password_hash: String }
 //!
-//! async fn login(found: Option<User>, password: &str) -> Result<User, Problem> {
-//!     let verdict = hash::verify(password, found.as_ref().map(|user| &user.password_hash)).await?;
+//! async fn login(email: &str, found: Option<User>, password: &str) -> Result<User, Problem> {
+//!     let verdict = match &found {
+//!         Some(user) => hash::verify(password, &user.password_hash).await?,
+//!         None => hash::verify_unknown(password, email).await?,
+//!     };
+//!     // Where `verdict.rehash`: store what `hash::password(password)` makes of it.
 //!     found
 //!         .filter(|_| verdict.matches)
 //!         .ok_or_else(|| Problem::login_failed("Wrong email or password."))
 //! }
+//! ```
+//!
+//! Where not all hashes were made alike, as after an import or with other parameters than before, say at the start which
+//! there are: each email that nobody has then costs, each time, what a hash of one of these kinds costs.
+//!
+//! ```
+//! use portcullis::hash;
+//!
+//! // SELECT password_hash FROM users
+//! let stored = ["$2b$10$CwTycUXWue0Thq9StjUM0uJ8pZxkVQ4YSGBu0kzF9sQmTYDAq0Q2e"];
+//! hash::set_population_of(stored)?;
+//! # Ok::<(), hash::HashPoolError>(())
 //! ```
 //!
 //! # Threads and memory
@@ -59,6 +75,16 @@ static DEFAULT: OnceLock<Hasher> = OnceLock::new();
 
 /// The hasher of the process; started now, with [`HashPoolConfig::default`], unless there is one.
 ///
+/// ```
+/// use portcullis::hash;
+///
+/// /// On behalf of a client, whose address must not fill the queue.
+/// async fn of_client(address: std::net::IpAddr, password: &str, stored: &str) -> Result<bool, hash::HashError> {
+///     let verdict = hash::shared()?.for_address(address).verify(password, stored).await?;
+///     Ok(verdict.matches)
+/// }
+/// ```
+///
 /// # Errors
 /// When the operating system gives no threads.
 pub fn shared() -> Result<Hasher, HashPoolError> {
@@ -89,13 +115,31 @@ pub fn install(hasher: Hasher) -> Result<(), Hasher> {
 
 /// Hashes a new password, to be stored. [`Hasher::password`] of the process's own.
 ///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let stored = portcullis::hash::password("correct horse battery").await?;
+/// assert!(stored.expose().starts_with("$argon2id$"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When it could not be hashed now.
 pub async fn password(password: impl AsPassword) -> Result<StoredHash, HashError> {
     shared()?.password(password).await
 }
 
-/// Checks a password against what is stored; `None` for someone who is not known. [`Hasher::verify`] of the process's own.
+/// Checks a password against what is stored. [`Hasher::verify`] of the process's own.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let bcrypt = "$2b$04$CwTycUXWue0Thq9StjUM0uJ8pZxkVQ4YSGBu0kzF9sQmTYDAq0Q2e";
+/// assert!(!portcullis::hash::verify("not this one", bcrypt).await?.matches);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// When it could not be checked now: never to be taken for a wrong password.
@@ -105,10 +149,32 @@ pub async fn verify(password: impl AsPassword, stored: impl AsHash) -> Result<Ve
 
 /// Does the work of a check for someone who is not known. [`Hasher::verify_unknown`] of the process's own.
 ///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// assert!(!portcullis::hash::verify_unknown("whatever", "nobody@example.com").await?.matches);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// As [`verify`].
 pub async fn verify_unknown(password: impl AsPassword, identifier: &str) -> Result<Verdict, HashError> {
     shared()?.verify_unknown(password, identifier).await
+}
+
+/// Says which hashes are stored, where they were not all made alike. [`Hasher::set_population_of`] of the process's own.
+///
+/// ```
+/// portcullis::hash::set_population_of(["$2b$10$CwTycUXWue0Thq9StjUM0uJ8pZxkVQ4YSGBu0kzF9sQmTYDAq0Q2e"])?;
+/// # Ok::<(), portcullis::hash::HashPoolError>(())
+/// ```
+///
+/// # Errors
+/// As [`shared`].
+pub fn set_population_of<T: AsRef<str>>(stored: impl IntoIterator<Item = T>) -> Result<(), HashPoolError> {
+    shared()?.set_population_of(stored);
+    Ok(())
 }
 
 /// Whether a stored hash should be replaced when its owner logs in: it is weaker than what is made now, or of another

@@ -74,6 +74,21 @@ async fn unknown_users_cost_a_hash_of_the_kind_that_is_stored() {
 }
 
 #[tokio::test]
+async fn the_kinds_of_what_is_stored_are_counted() {
+    let hasher = hasher();
+    let own = hasher.password("kept secret").await.unwrap();
+    let stored = [BCRYPT, own.expose(), BCRYPT];
+    let of_own = own.kind().to_owned();
+    assert_eq!(hasher::kinds(stored), [("$2b$04".to_owned(), 2), (of_own, 1)]);
+
+    // Dummies are of them: of one that is estimated to take much longer than what this hasher makes.
+    let estimate = || hasher.pool().stats().estimate;
+    let before = estimate();
+    hasher.set_population_of([BCRYPT.replace("$04$", "$12$")]);
+    assert!(estimate() > before * 10, "{before:?}, {:?}", estimate());
+}
+
+#[tokio::test]
 async fn what_is_weaker_or_of_another_family_is_to_be_replaced() {
     let hasher = hasher();
     let own = hasher.password("kept secret").await.unwrap();

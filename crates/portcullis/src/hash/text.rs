@@ -2,6 +2,15 @@ use portcullis_core::password::{Password, StoredHash};
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// A password as it was typed: `&str`, `String`, [`SecretString`], [`Password`].
+///
+/// ```
+/// use portcullis::hash::AsPassword;
+/// use secrecy::SecretString;
+///
+/// fn is_a_password(_: impl AsPassword) {}
+/// is_a_password("correct horse battery");
+/// is_a_password(SecretString::from("correct horse battery"));
+/// ```
 pub trait AsPassword: Send {
     /// The password, in the form in which it is hashed.
     fn as_password(&self) -> Password;
@@ -39,6 +48,13 @@ impl<T: AsPassword + Sync + ?Sized> AsPassword for &T {
 
 /// A hash as it is stored: `&str`, `String`, [`StoredHash`]; or an `Option` of one, `None` when there is no such user or
 /// the user has no password.
+///
+/// ```
+/// use portcullis::hash::AsHash;
+///
+/// assert_eq!(Some("$2b$10$..").as_hash(), Some("$2b$10$.."));
+/// assert_eq!(None::<&str>.as_hash(), None);
+/// ```
 pub trait AsHash: Send {
     /// Its text.
     fn as_hash(&self) -> Option<&str>;

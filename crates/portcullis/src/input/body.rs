@@ -10,14 +10,51 @@ use super::{Place, deserialize, json, urlencoded};
 use crate::problem::Problem;
 
 /// A JSON body, read strictly; or a JSON answer.
+///
+/// ```
+/// use portcullis::{Public, input::Json};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Deserialize, Serialize)]
+/// struct Article { title: String }
+///
+/// async fn echo(_: Public, Json(article): Json<Article>) -> Json<Article> {
+///     Json(article)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
 
 /// A body in `application/x-www-form-urlencoded`.
+///
+/// ```
+/// use portcullis::{Public, input::Form};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Note { note: String }
+///
+/// async fn keep(_: Public, Form(note): Form<Note>) -> String {
+///     note.note
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Form<T>(pub T);
 
 /// A body in JSON or as a form: the content type says which.
+///
+/// ```
+/// use portcullis::{Public, input::Body};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Note { note: String }
+///
+/// /// From a script as JSON, from a page as a form.
+/// async fn keep(_: Public, Body(note): Body<Note>) -> String {
+///     note.note
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Body<T>(pub T);
 

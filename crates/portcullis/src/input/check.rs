@@ -6,6 +6,22 @@ use crate::problem::{FieldError, Problem};
 /// What came, as it becomes what the application works with.
 ///
 /// Use it through [`super::Valid`]; the module shows how.
+///
+/// ```
+/// use portcullis::input::{Check, Validate};
+///
+/// struct Comment { text: String }
+///
+/// impl Validate for Comment {
+///     type Valid = String;
+///     fn validate(self, check: &mut Check) -> Option<String> {
+///         if self.text.trim().is_empty() {
+///             check.refuse("text", "value", "must say something");
+///         }
+///         Some(self.text)
+///     }
+/// }
+/// ```
 pub trait Validate {
     /// What the application works with.
     type Valid;
@@ -15,6 +31,15 @@ pub trait Validate {
 }
 
 /// Collects all that is wrong, so that a client learns of it at once.
+///
+/// ```
+/// use portcullis::input::{Check, Place};
+///
+/// let mut check = Check::new(Place::Query);
+/// let limit: Option<u32> = check.parse("limit", "many");
+/// let problem = check.finish(limit).unwrap_err();
+/// assert_eq!(problem.body()["errors"][0]["loc"], serde_json::json!(["query", "limit"]));
+/// ```
 #[derive(Debug)]
 pub struct Check {
     place: Place,

@@ -60,6 +60,12 @@ use self::node::Node;
 use crate::problem::{FieldError, Problem, Segment};
 
 /// Where a value came from: the first segment of `loc`.
+///
+/// ```
+/// use portcullis::input::Place;
+///
+/// assert_eq!(Place::Body.as_str(), "body");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The body.

@@ -30,7 +30,10 @@ const MAX_SCOPES: usize = 100;
 /// ))]
 /// async fn login(_: Public, form: PasswordForm) -> Result<String, Problem> {
 ///     let found = find(&form.username).await?;
-///     let verdict = hash::verify(&form.password, found.as_ref().map(|user| &user.password_hash)).await?;
+///     let verdict = match &found {
+///         Some(user) => hash::verify(&form.password, &user.password_hash).await?,
+///         None => hash::verify_unknown(&form.password, &form.username).await?,
+///     };
 ///     # let _ = verdict.matches;
 ///     # Ok(String::new())
 ///     // ..

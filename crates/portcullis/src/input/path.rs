@@ -10,6 +10,16 @@ use super::Place;
 use crate::problem::{FieldError, Problem, Segment};
 
 /// The parameters of the path: one value, a tuple, or a struct with a field for each. What does not parse is 422.
+///
+/// ```
+/// use portcullis::{Public, Routes, input::Path, routing::get};
+///
+/// async fn read(_: Public, Path(id): Path<u32>) -> String {
+///     format!("article {id}")
+/// }
+///
+/// let routes: Routes = Routes::new().route("/articles/{id}", get(read));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
 

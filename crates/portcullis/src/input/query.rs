@@ -6,6 +6,18 @@ use super::{Place, deserialize, urlencoded};
 use crate::problem::Problem;
 
 /// The query.
+///
+/// ```
+/// use portcullis::{Public, input::Query};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Page { limit: Option<u32> }
+///
+/// async fn list(_: Public, Query(page): Query<Page>) -> String {
+///     format!("{} at most", page.limit.unwrap_or(50))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Query<T>(pub T);
 

@@ -5,9 +5,35 @@ use super::{Body, Check, Form, Json, Place, Query, Validate};
 use crate::problem::Problem;
 
 /// What `E` carries, after [`Validate`]: `Valid<Json<Register>>`, `Valid<Body<Login>>`, `Valid<Query<Page>>`.
+///
+/// ```
+/// use portcullis::{Public, core::user::Email, input::{Body, Check, Valid, Validate}};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Subscription { email: String }
+///
+/// impl Validate for Subscription {
+///     type Valid = Email;
+///     fn validate(self, check: &mut Check) -> Option<Email> {
+///         check.parse("email", &self.email)
+///     }
+/// }
+///
+/// async fn subscribe(_: Public, Valid(email): Valid<Body<Subscription>>) -> String {
+///     email.to_string()
+/// }
+/// ```
 pub struct Valid<E: Carrier>(pub <E::Content as Validate>::Valid);
 
 /// [`Json`], [`Form`], [`Body`], [`Query`]: what can stand inside [`Valid`].
+///
+/// ```
+/// use portcullis::input::{Carrier, Json, Place, Query, Validate};
+///
+/// fn place<E: Carrier>() -> Place { E::PLACE }
+/// fn places<T: Validate>() -> [Place; 2] { [place::<Json<T>>(), place::<Query<T>>()] }
+/// ```
 pub trait Carrier {
     /// What is carried.
     type Content: Validate;

@@ -11,6 +11,17 @@ use ipnet::IpNet;
 const MAX_HOPS: usize = 32;
 
 /// The proxies whose word is believed.
+///
+/// ```
+/// use http::HeaderMap;
+/// use portcullis::layers::{ForwardedBy, TrustedProxies};
+///
+/// let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse()?], ForwardedBy::XForwardedFor);
+/// let headers = HeaderMap::from_iter([("x-forwarded-for".parse()?, "203.0.113.7".parse()?)]);
+/// assert_eq!(proxies.client("10.0.0.1".parse()?, &headers).to_string(), "203.0.113.7");
+/// assert_eq!(proxies.client("192.0.2.1".parse()?, &headers).to_string(), "192.0.2.1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
     networks: Vec<IpNet>,
@@ -18,6 +29,12 @@ pub struct TrustedProxies {
 }
 
 /// The header that the trusted proxies write. Only this one is read: the other may have come from the client.
+///
+/// ```
+/// use portcullis::layers::ForwardedBy;
+///
+/// assert_eq!(ForwardedBy::default(), ForwardedBy::XForwardedFor);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ForwardedBy {
     /// `X-Forwarded-For`.
@@ -100,6 +117,14 @@ fn node(text: &str) -> Option<IpAddr> {
 
 /// Where a request came from: the socket's address, or what trusted proxies say. All requests of which nothing is
 /// known share the address 0.0.0.0, and so its limits.
+///
+/// ```
+/// use portcullis::{Public, layers::ClientAddress};
+///
+/// async fn whence(_: Public, ClientAddress(address): ClientAddress) -> String {
+///     address.to_string()
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 

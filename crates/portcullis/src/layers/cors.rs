@@ -53,6 +53,12 @@ impl<S> Layer<S> for Cors {
 }
 
 /// Why CORS is not configured as it was asked.
+///
+/// ```
+/// use portcullis::layers::{Cors, CorsError};
+///
+/// assert_eq!(Cors::new(&["*"], true).err(), Some(CorsError::AnyWithCredentials));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CorsError {
     /// `*` with credentials.

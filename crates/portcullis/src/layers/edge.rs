@@ -26,6 +26,16 @@ use super::{
 use crate::{gate::MatchedRoute, traffic::Traffic};
 
 /// How the edge behaves.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+///
+/// use portcullis::{core::{clock::SystemClock, rng::SystemRng}, layers::{Edge, EdgeConfig}};
+///
+/// let config = EdgeConfig { timeout: Duration::from_secs(5), ..EdgeConfig::default() };
+/// let router = axum::Router::<()>::new().layer(Edge::new(config, Arc::new(SystemClock), &SystemRng));
+/// # drop(router);
+/// ```
 #[derive(Clone, Debug)]
 pub struct EdgeConfig {
     /// Whose word on addresses and request ids is believed. None by default.
@@ -65,6 +75,13 @@ struct Shared {
 }
 
 /// Wraps the whole router. See [`crate::layers`].
+///
+/// ```
+/// use portcullis::layers::Edge;
+///
+/// let router = axum::Router::<()>::new().layer(Edge::default());
+/// # drop(router);
+/// ```
 #[derive(Clone)]
 pub struct Edge {
     shared: Arc<Shared>,
@@ -146,6 +163,14 @@ impl fmt::Debug for Edge {
 }
 
 /// What [`Edge`] makes of a router.
+///
+/// ```
+/// use portcullis::layers::{Edge, EdgeService};
+/// use tower::Layer;
+///
+/// let service: EdgeService<axum::Router> = Edge::default().layer(axum::Router::new());
+/// # drop(service);
+/// ```
 #[derive(Clone)]
 pub struct EdgeService<S> {
     shared: Arc<Shared>,

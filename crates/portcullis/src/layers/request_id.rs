@@ -18,6 +18,14 @@ use portcullis_core::{
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What ties together the answer, the log and the audit log of one request.
+///
+/// ```
+/// use portcullis::{Public, layers::RequestId};
+///
+/// async fn which(_: Public, id: RequestId) -> String {
+///     id.to_string()
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub Arc<str>);
 

@@ -4,6 +4,17 @@ use portcullis_core::access::Requirement;
 use super::{Challenge, Problem};
 
 /// What a caller has, beside what a route asks for.
+///
+/// ```
+/// use portcullis::{Allow, Problem, access::DeclaresAccess, problem::{DEFAULT_REALM, Lacking}};
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin" } }
+///
+/// let requirement = <Allow<Admin>>::access().requirement;
+/// let lacking = Lacking { requirement: &requirement, roles: &["editor".into()], single_role: None };
+/// let body = Problem::insufficient(DEFAULT_REALM, lacking).body();
+/// assert_eq!((&body["required_roles"][0], &body["current_roles"][0]), (&"admin".into(), &"editor".into()));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Lacking<'a> {
     /// What the route asks for.

@@ -3,6 +3,12 @@ use std::borrow::Cow;
 use http::HeaderValue;
 
 /// The realm unless the gate is given another.
+///
+/// ```
+/// use portcullis::problem::{Challenge, DEFAULT_REALM};
+///
+/// assert_eq!(Challenge::new(DEFAULT_REALM).to_header(), r#"Bearer realm="portcullis""#);
+/// ```
 pub const DEFAULT_REALM: &str = "portcullis";
 
 /// A `WWW-Authenticate: Bearer` challenge (RFC 6750, section 3).

@@ -34,9 +34,30 @@ pub use self::{
 };
 
 /// `application/problem+json` (RFC 9457, section 3).
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use portcullis::{Problem, problem::MEDIA_TYPE};
+///
+/// let response = Problem::not_found().into_response();
+/// assert_eq!(response.headers()["content-type"], MEDIA_TYPE);
+/// ```
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// One answer that is an error.
+///
+/// ```
+/// use portcullis::{Problem, problem::FieldError};
+///
+/// fn rename(name: &str) -> Result<(), Problem> {
+///     if name.is_empty() {
+///         return Err(Problem::invalid([FieldError::body("name", "value", "must not be empty")]));
+///     }
+///     Ok(())
+/// }
+///
+/// assert_eq!(rename("").unwrap_err().body()["errors"][0]["loc"], serde_json::json!(["body", "name"]));
+/// ```
 #[derive(Clone)]
 pub struct Problem(Box<Inner>);
 

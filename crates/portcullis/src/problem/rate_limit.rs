@@ -5,6 +5,15 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use portcullis_core::limit::Decision;
 
 /// The `RateLimit` fields of a [`Decision`], for any answer: `(RateLimit(decision), Json(body))`.
+///
+/// ```
+/// use axum::response::{IntoResponse, Response};
+/// use portcullis::{core::limit::Decision, input::Json, problem::RateLimit};
+///
+/// fn found(decision: Decision) -> Response {
+///     (RateLimit(decision), Json("found")).into_response()
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimit(pub Decision);
 

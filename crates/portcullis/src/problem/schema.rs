@@ -6,8 +6,19 @@ use utoipa::ToSchema;
 use super::FieldError;
 
 /// Problem details (RFC 9457). More members may come with some problems.
+///
+/// ```
+/// use portcullis::{Public, problem::ProblemBody};
+///
+/// /// Try
+/// #[utoipa::path(get, path = "/try", responses(
+///     (status = 409, description = "Not now", body = ProblemBody, content_type = "application/problem+json")
+/// ))]
+/// async fn attempt(_: Public) {}
+/// ```
 #[derive(ToSchema)]
 #[schema(as = Problem)]
+#[schema(description = "Problem details (RFC 9457). More members may come with some problems.")]
 pub struct ProblemBody {
     /// A URI that names the kind of problem.
     #[schema(example = "about:blank")]
@@ -24,7 +35,18 @@ pub struct ProblemBody {
 }
 
 /// Problem details of a request whose values cannot be taken.
+///
+/// ```
+/// use portcullis::{Public, problem::ValidationProblem};
+///
+/// /// Try
+/// #[utoipa::path(get, path = "/try", responses(
+///     (status = 409, description = "Not now", body = ValidationProblem, content_type = "application/problem+json")
+/// ))]
+/// async fn attempt(_: Public) {}
+/// ```
 #[derive(ToSchema)]
+#[schema(description = "Problem details of a request whose values cannot be taken.")]
 pub struct ValidationProblem {
     /// A URI that names the kind of problem.
     #[schema(example = "about:blank")]
@@ -43,7 +65,18 @@ pub struct ValidationProblem {
 }
 
 /// Problem details of a caller who may not.
+///
+/// ```
+/// use portcullis::{Public, problem::AccessProblem};
+///
+/// /// Try
+/// #[utoipa::path(get, path = "/try", responses(
+///     (status = 409, description = "Not now", body = AccessProblem, content_type = "application/problem+json")
+/// ))]
+/// async fn attempt(_: Public) {}
+/// ```
 #[derive(ToSchema)]
+#[schema(description = "Problem details of a caller who may not.")]
 pub struct AccessProblem {
     /// A URI that names the kind of problem.
     #[schema(example = "about:blank")]

@@ -4,8 +4,16 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// One step on the way to a value: a member's name or a place in a list.
+///
+/// ```
+/// use portcullis::problem::{FieldError, Segment};
+///
+/// let second = FieldError::new(["body".into(), "tags".into(), Segment::Index(1)], "value", "is no tag");
+/// assert_eq!(serde_json::json!(second.loc), serde_json::json!(["body", "tags", 1]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(description = "One step on the way to a value: a member's name or a place in a list.")]
 pub enum Segment {
     /// A member.
     Name(Cow<'static, str>),
@@ -32,7 +40,18 @@ impl From<usize> for Segment {
 }
 
 /// One value that cannot be taken. Never holds the value itself.
+///
+/// ```
+/// use portcullis::problem::FieldError;
+///
+/// let error = FieldError::body("email", "value", "is no email");
+/// assert_eq!(
+///     serde_json::json!(error),
+///     serde_json::json!({"loc": ["body", "email"], "msg": "is no email", "type": "value"})
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(description = "One value that cannot be taken. Never holds the value itself.")]
 pub struct FieldError {
     /// Where: `["body", "email"]`, `["query", "limit"]`, `["path", "id"]`.
     pub loc: Vec<Segment>,

@@ -4,6 +4,15 @@ use super::AuthError;
 use crate::input::urlencoded;
 
 /// A bearer token as it came. Has no `Debug`: it is a credential.
+///
+/// ```
+/// use http::Request;
+/// use portcullis::provider::bearer;
+///
+/// let (parts, ()) = Request::get("/").header("authorization", "Bearer abc").body(())?.into_parts();
+/// assert_eq!(bearer(&parts)?.expose(), "abc");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct BearerToken<'a>(&'a str);
 
@@ -17,6 +26,15 @@ impl<'a> BearerToken<'a> {
 
 /// The bearer token of a request: from `Authorization: Bearer` alone (RFC 6750, section 2.1). For other places see
 /// [`super::TokenSources`]. A token in the query is never read, since addresses are logged (RFC 9700, section 4.3.2).
+///
+/// ```
+/// use http::Request;
+/// use portcullis::provider::{AuthError, bearer};
+///
+/// let (parts, ()) = Request::get("/").body(())?.into_parts();
+/// assert_eq!(bearer(&parts).err(), Some(AuthError::Missing));
+/// # Ok::<(), http::Error>(())
+/// ```
 ///
 /// # Errors
 /// When there is none, it is malformed, or there is more than one.

@@ -5,6 +5,16 @@ use http::StatusCode;
 use crate::problem::{Chain, Challenge, DEFAULT_REALM, Problem};
 
 /// Why nobody is known to call. Each variant is another answer, and none stands in for another.
+///
+/// ```
+/// use portcullis::{Problem, provider::AuthError};
+///
+/// let status = |error: AuthError| Problem::from(error).status().as_u16();
+/// assert_eq!(status(AuthError::Missing), 401);
+/// assert_eq!(status(AuthError::invalid("the token expired")), 401);
+/// assert_eq!(status(AuthError::denied("this account is closed")), 403);
+/// assert_eq!(status(AuthError::unavailable()), 503);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthError {

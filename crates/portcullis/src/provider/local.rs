@@ -10,6 +10,17 @@ use super::{AuthError, AuthProvider, TokenSources};
 use crate::access::LocalUser;
 
 /// Our own users and sessions: access tokens of the [`Authority`] of this process.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use portcullis::{Gate, core::authority::Authority, provider::{Local, TokenSources}};
+///
+/// fn gate(authority: &Arc<Authority>) -> Gate {
+///     let sources = TokenSources::default().query("access_token");
+///     Gate::new(Local::new(Arc::clone(authority)).token_sources(sources))
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Local {
     authority: Arc<Authority>,

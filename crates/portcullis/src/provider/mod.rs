@@ -44,6 +44,30 @@ pub use self::{
 
 /// Tells who is calling.
 ///
+/// ```
+/// use std::sync::Arc;
+///
+/// use http::request::Parts;
+/// use portcullis::provider::{AuthError, AuthProvider, bearer};
+///
+/// #[derive(portcullis::Caller)]
+/// struct User { id: String }
+///
+/// /// Whoever has the key of this machine.
+/// struct OneKey(String);
+///
+/// impl AuthProvider for OneKey {
+///     type User = Arc<User>;
+///
+///     async fn authenticate(&self, parts: &Parts) -> Result<Arc<User>, AuthError> {
+///         match bearer(parts)?.expose() == self.0 {
+///             true => Ok(Arc::new(User { id: "machine".into() })),
+///             false => Err(AuthError::invalid("unknown key")),
+///         }
+///     }
+/// }
+/// ```
+///
 /// # Errors
 /// [`AuthError`] keeps four answers apart; above all, a backend that failed is [`AuthError::Unavailable`], never "not
 /// logged in".
@@ -65,7 +89,8 @@ pub trait AuthProvider: Send + Sync + 'static {
         None
     }
 
-    /// Where it looks for tokens, for the OpenAPI document.
+    /// Where it looks for tokens: for the OpenAPI document, and so that a gate is not built without protection against
+    /// forged requests where one is a cookie. Say it here, then.
     fn token_sources(&self) -> TokenSources {
         TokenSources::default()
     }
@@ -89,6 +114,22 @@ impl<P: AuthProvider> AuthProvider for Arc<P> {
 
 /// Tells who is calling, with the help of the router's state `S`. Each [`AuthProvider`] does, and so does what
 /// `#[portcullis::auth_provider]` makes of a function.
+///
+/// ```
+/// use axum::{extract::State, http::HeaderMap};
+/// use portcullis::{Caller, auth_provider, provider::{AuthError, Identifies}};
+///
+/// #[derive(Clone, Caller)]
+/// struct User { id: u64 }
+///
+/// #[auth_provider]
+/// async fn current_user(_: &HeaderMap, State(id): State<u64>) -> Result<User, AuthError> {
+///     Ok(User { id })
+/// }
+///
+/// fn with_state<S>(_: impl Identifies<S, User = User>) {}
+/// with_state::<u64>(current_user);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot tell who is calling",
     label = "no provider",

@@ -38,6 +38,15 @@ pub struct TokenSources {
 }
 
 /// Where a token came from.
+///
+/// ```
+/// use http::Request;
+/// use portcullis::provider::{Source, TokenSources};
+///
+/// let (parts, ()) = Request::get("/").header("authorization", "Bearer abc").body(())?.into_parts();
+/// assert_eq!(TokenSources::default().read(&parts)?.source(), Source::Header);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// `Authorization: Bearer`.
@@ -52,9 +61,24 @@ pub enum Source {
 
 /// The WebSocket subprotocol behind which a token is offered: `new WebSocket(url, ["bearer", token])`. Browsers give
 /// scripts no way to set a header there.
+///
+/// ```
+/// use portcullis::provider::SUBPROTOCOL;
+///
+/// assert_eq!(SUBPROTOCOL, "bearer");
+/// ```
 pub const SUBPROTOCOL: &str = "bearer";
 
 /// A token as it came, and from where. Has no `Debug`: it is a credential.
+///
+/// ```
+/// use http::Request;
+/// use portcullis::provider::TokenSources;
+///
+/// let (parts, ()) = Request::get("/?token=abc").body(())?.into_parts();
+/// assert_eq!(TokenSources::default().query("token").read(&parts)?.token(), "abc");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Credential<'a> {
     token: Cow<'a, str>,
@@ -82,7 +106,8 @@ impl<'a> Credential<'a> {
 }
 
 impl TokenSources {
-    /// Looks into the cookie `name` too. Routes that act on it then need protection against CSRF.
+    /// Looks into the cookie `name` too. Routes that act on it then need protection against CSRF
+    /// ([`Gate::csrf`](crate::Gate::csrf)): a gate is not built without it, if its provider says that it looks there.
     #[must_use]
     pub fn cookie(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.cookie = Some(name.into());

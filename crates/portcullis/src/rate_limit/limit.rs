@@ -23,6 +23,13 @@ use crate::layers::ClientAddress;
 const CAPACITY: usize = 10_000;
 
 /// How often a route may be called, and who counts as one caller. Clones share their counts.
+///
+/// ```
+/// use portcullis::{CurrentUser, Routes, rate, rate_limit::Limit, routing::post};
+///
+/// let limit = Limit::new(rate!("5/minute")).by_user();
+/// let routes: Routes = Routes::new().route("/comments", post(async |_: CurrentUser| "said").rate_limit(limit));
+/// ```
 #[derive(Clone)]
 pub struct Limit {
     rule: Rule,
@@ -167,6 +174,12 @@ impl fmt::Debug for Limit {
 }
 
 /// What a route can be limited by: a [`Rate`], or a [`Limit`].
+///
+/// ```
+/// use portcullis::{rate, rate_limit::{IntoLimit, Limit}};
+///
+/// let limits: [Limit; 2] = [rate!("5/minute").into_limit(), Limit::new(rate!("5/minute")).into_limit()];
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no limit",
     label = "neither a `Rate` nor a `Limit`",

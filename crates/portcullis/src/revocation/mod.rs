@@ -55,12 +55,28 @@ use crate::{problem::Problem, provider::AuthError};
 const KEPT: Duration = MAX_LEEWAY.saturating_add(Duration::from_secs(60));
 
 /// Which tokens are revoked: by their `jti`, in a database that is named with each call. Clones are cheap.
+///
+/// ```
+/// use portcullis::revocation::Revocations;
+///
+/// # async fn nightly(pool: sqlx::SqlitePool) -> Result<(), Box<dyn std::error::Error>> {
+/// let revocations = Revocations::default();
+/// revocations.purge_expired(&pool).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Revocations {
     clock: Arc<dyn Clock>,
 }
 
 /// Why something was not revoked, or may not be taken as good.
+///
+/// ```
+/// use portcullis::{Problem, revocation::RevocationError};
+///
+/// assert_eq!(Problem::from(RevocationError::Revoked).status(), 401);
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RevocationError {

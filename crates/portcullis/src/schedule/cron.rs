@@ -4,6 +4,13 @@ use portcullis_core::clock::Timestamp;
 use super::utc::Utc;
 
 /// Why a text is no schedule.
+///
+/// ```
+/// use portcullis::schedule;
+///
+/// let error = schedule("0 0 25 * * *", async || ()).err().unwrap();
+/// assert!(error.to_string().contains("`25` is no hour"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the schedule `{text}` is wrong at column {column}: {fault}")]
 pub struct CronError {
@@ -16,6 +23,12 @@ pub struct CronError {
 }
 
 /// What is wrong with a schedule.
+///
+/// ```
+/// use portcullis::schedule::{CronError, CronFault};
+///
+/// fn fault(error: &CronError) -> &CronFault { &error.fault }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CronFault {

@@ -3,6 +3,13 @@ use std::{fmt::Display, panic::AssertUnwindSafe};
 use futures_util::{FutureExt as _, future::BoxFuture};
 
 /// What a job gives: nothing, or a `Result`.
+///
+/// ```
+/// use portcullis::schedule::Outcome;
+///
+/// assert_eq!(().failure(), None);
+/// assert_eq!(Err::<(), _>("no room").failure(), Some("no room".into()));
+/// ```
 pub trait Outcome: Send {
     /// Why it failed, if it did.
     fn failure(self) -> Option<String>;

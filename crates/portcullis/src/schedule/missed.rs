@@ -3,6 +3,14 @@ use std::fmt;
 use portcullis_core::clock::Timestamp;
 
 /// A run that did not happen, or several in a row.
+///
+/// ```
+/// use portcullis::schedule;
+///
+/// let nightly = schedule("0 0 3 * * *", async || ())?.on_missed(|missed| eprintln!("{missed}"));
+/// # drop(nightly);
+/// # Ok::<(), portcullis::schedule::CronError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Missed {
@@ -17,6 +25,12 @@ pub struct Missed {
 }
 
 /// What became of a run that is missed.
+///
+/// ```
+/// use portcullis::schedule::{Missed, MissedReason};
+///
+/// fn is_to_be_repeated(missed: &Missed) -> bool { missed.reason == MissedReason::NotBegun }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MissedReason {

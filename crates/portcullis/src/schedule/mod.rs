@@ -81,6 +81,15 @@ type OnMissed = Box<dyn Fn(&Missed) + Send + Sync>;
 ///
 /// The job is a function or closure that gives a future, of `()` or of a `Result`.
 ///
+/// ```
+/// use portcullis::schedule;
+///
+/// async fn purge() -> Result<u64, std::io::Error> { Ok(0) }
+///
+/// assert!(schedule("0 0 3 * * *", purge).is_ok());
+/// assert!(schedule("0 0 3 30 2 *", purge).is_err(), "there is no 30th of February");
+/// ```
+///
 /// # Errors
 /// When `cron` is wrong, with the column; or when its time never comes, as on the 30th of February.
 pub fn schedule<F, R>(cron: &str, job: F) -> Result<Schedule, CronError>
@@ -101,6 +110,15 @@ where
 }
 
 /// Work and its times.
+///
+/// ```
+/// use portcullis::schedule::{CronError, Schedule, schedule};
+///
+/// fn nightly() -> Result<Schedule, CronError> {
+///     Ok(schedule("0 0 3 * * *", async || ())?.named("nightly"))
+/// }
+/// # nightly().unwrap();
+/// ```
 #[must_use = "a schedule does nothing until it is started"]
 pub struct Schedule {
     name: String,
@@ -193,6 +211,16 @@ impl Schedule {
 }
 
 /// A schedule that runs.
+///
+/// ```
+/// use portcullis::schedule::{CronError, Running, schedule};
+///
+/// fn start() -> Result<Running, CronError> {
+///     Ok(schedule("0 0 3 * * *", async || ())?.start())
+/// }
+///
+/// async fn end(nightly: Running) { nightly.stop().await; }
+/// ```
 #[derive(Debug)]
 pub struct Running {
     stop: oneshot::Sender<()>,

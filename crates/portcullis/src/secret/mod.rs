@@ -86,6 +86,13 @@ fn read(name: &str, path: &Path) -> Result<SecretString, SecretError> {
 }
 
 /// Why there is no secret. Names the variable and the file, never what is in them.
+///
+/// ```
+/// use portcullis::secret;
+///
+/// let missing = secret("THERE_IS_NO_SUCH_SECRET").unwrap_err();
+/// assert!(missing.to_string().contains("THERE_IS_NO_SUCH_SECRET"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {

@@ -35,7 +35,7 @@ mod principal;
 use http::request::Parts;
 
 pub use self::{
-    check::{AccessFault, check_access},
+    check::{AccessCheck, AccessFault, FaultKind, check_access},
     principal::TestPrincipal,
 };
 use crate::provider::{AuthError, AuthProvider};

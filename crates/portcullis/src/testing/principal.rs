@@ -10,6 +10,15 @@ use uuid::Uuid;
 use crate::access::{LocalUser, NamedPermission, PermissionKind, Principal, RoleName, Scope};
 
 /// Makes a [`LocalUser`] without a token.
+///
+/// ```
+/// use portcullis::testing::TestPrincipal;
+///
+/// portcullis::roles! { pub enum Role { Editor = "editor" } }
+///
+/// let editor = TestPrincipal::new().role::<Editor>().build();
+/// assert!(editor.has_role("editor"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct TestPrincipal(Principal);
 

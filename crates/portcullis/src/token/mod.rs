@@ -62,6 +62,14 @@ use secrecy::SecretString;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// How long a token is valid unless [`Tokens::lifetime`] says otherwise.
+///
+/// ```
+/// use portcullis::token::{Algorithm, DEFAULT_LIFETIME, TokenKey, Tokens};
+///
+/// let tokens = Tokens::new(TokenKey::generate(Algorithm::ES256)?);
+/// assert_eq!(tokens.valid_for(), DEFAULT_LIFETIME);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
 
 /// Gives out tokens of one sort, and reads them. Clones are cheap.
@@ -90,6 +98,15 @@ pub struct Tokens {
 }
 
 /// A token that was just made. It has no `Debug`: it is a credential.
+///
+/// ```
+/// use portcullis::{Problem, Public, token::{Issued, NoCustom, Tokens}};
+///
+/// /// As an answer it is what OAuth 2.0 clients expect (RFC 6749, section 5.1).
+/// fn logged_in(tokens: &Tokens, name: &str) -> Result<Issued, Problem> {
+///     Ok(tokens.encode(name, NoCustom {})?)
+/// }
+/// ```
 pub struct Issued<C = NoCustom> {
     /// To be given out.
     pub token: SecretString,

@@ -3,6 +3,13 @@ use std::{error::Error, path::PathBuf, time::Duration};
 use crate::{problem::Problem, provider::AuthError};
 
 /// Why a [`UserStore`](super::UserStore) did not do it.
+///
+/// ```
+/// use portcullis::{Problem, users::UserStoreError};
+///
+/// assert_eq!(Problem::from(UserStoreError::AlreadyExists).status(), 409);
+/// assert_eq!(Problem::from(UserStoreError::NotFound).status(), 404);
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UserStoreError {

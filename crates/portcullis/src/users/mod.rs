@@ -35,6 +35,18 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use self::{error::UserStoreError, json_file::JsonFile};
 
 /// A user as a [`UserStore`] keeps it.
+///
+/// ```
+/// use portcullis::users::Record;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct User { name: String, password_hash: String }
+///
+/// impl Record for User {
+///     fn key(&self) -> &str { &self.name }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be kept in a user store",
     note = "implement `portcullis::users::Record` for `{Self}`, and derive `serde::Serialize` and `serde::Deserialize`"
@@ -48,6 +60,14 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// Keeps the users of an application.
 ///
 /// Errors are never "no users": what cannot be read is an error, and a login then fails with 503.
+///
+/// ```
+/// use portcullis::users::{UserStore, UserStoreError};
+///
+/// async fn is_taken(users: &impl UserStore, name: &str) -> Result<bool, UserStoreError> {
+///     Ok(users.find(name).await?.is_some())
+/// }
+/// ```
 pub trait UserStore: Send + Sync {
     /// The user.
     type User: Record;

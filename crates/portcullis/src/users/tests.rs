@@ -50,6 +50,16 @@ impl Place {
         JsonFile::open(self.path()).unwrap()
     }
 
+    /// As somebody writes it who knows that it is private.
+    fn write(&self, content: &str) {
+        fs::write(self.path(), content).unwrap();
+        self.chmod(0o600);
+    }
+
+    fn chmod(&self, mode: u32) {
+        fs::set_permissions(self.path(), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
     fn mode(&self, name: &str) -> u32 {
         let found = fs::metadata(self.folder.path().join(name)).unwrap();
         found.permissions().mode() & 0o777
@@ -94,8 +104,6 @@ async fn users_come_and_go() {
 #[tokio::test]
 async fn the_file_has_one_user_a_line_and_is_for_its_owner() {
     let place = Place::new();
-    fs::write(place.path(), "[]").unwrap();
-    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o644)).unwrap();
     let file = place.file();
     for name in ["alice", "line\nbreak"] {
         file.create(user(name)).await.unwrap();
@@ -110,6 +118,31 @@ async fn the_file_has_one_user_a_line_and_is_for_its_owner() {
     );
     let names = fs::read_dir(place.folder.path()).unwrap().count();
     assert_eq!(names, 2, "nothing else is left");
+}
+
+#[tokio::test]
+async fn a_file_that_others_can_get_at_is_refused() {
+    let place = Place::new();
+    let file = place.file();
+    file.create(user("alice")).await.unwrap();
+    for open in [0o644, 0o640, 0o602] {
+        place.chmod(open);
+        let errors = [
+            JsonFile::<User>::open(place.path()).err(),
+            file.find("alice").await.err(),
+            file.create(user("bob")).await.err(),
+        ];
+        for error in errors {
+            let text = error.unwrap().to_string();
+            assert!(text.contains(&format!("mode {open:03o}")), "{text}");
+            assert!(
+                text.contains("`chmod 600 /") && text.contains("users.json`"),
+                "{text}"
+            );
+        }
+    }
+    place.chmod(0o600);
+    assert_eq!(file.load().await.unwrap(), [user("alice")]);
 }
 
 #[tokio::test]
@@ -144,7 +177,7 @@ async fn a_file_that_is_not_understood_is_an_error_with_its_line_and_stays_as_it
     ] {
         let place = Place::new();
         let file = place.file();
-        fs::write(place.path(), &content).unwrap();
+        place.write(&content);
         let errors = [
             file.load().await.err(),
             file.find("alice").await.err(),
@@ -250,6 +283,28 @@ async fn a_lock_that_is_held_for_too_long_is_said_and_nothing_happens_later() {
     assert_eq!(file.load().await.unwrap(), [user("carol")]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_has_begun_to_be_written_is_waited_for() {
+    let place = Place::new();
+    let file = place.file();
+    file.create(user("alice")).await.unwrap();
+    let (begun, at_work) = tokio::sync::oneshot::channel();
+    let (go_on, told) = std::sync::mpsc::channel();
+    let writing = file.update("alice", move |user| {
+        begun.send(()).unwrap();
+        told.recv().unwrap();
+        user.logins += 1;
+    });
+    let slowly = async {
+        at_work.await.unwrap();
+        tokio::time::advance(Duration::from_secs(11)).await;
+        go_on.send(()).unwrap();
+    };
+    let (written, ()) = tokio::join!(writing, slowly);
+    written.unwrap();
+    assert_eq!(file.find("alice").await.unwrap().unwrap().logins, 1);
+}
+
 #[tokio::test]
 async fn a_link_stays_a_link() {
     let (place, other) = (Place::new(), Place::new());
@@ -273,6 +328,13 @@ async fn what_was_laid_in_the_way_is_not_followed() {
     place.file().create(user("alice")).await.unwrap();
     assert_eq!(fs::read_to_string(&bait).unwrap(), "kept");
     assert!(!fs::symlink_metadata(place.path()).unwrap().is_symlink());
+
+    let place = Place::new();
+    let bait = place.folder.path().join("bait");
+    symlink(&bait, place.folder.path().join("users.json.lock")).unwrap();
+    let error = place.file().create(user("alice")).await.unwrap_err();
+    assert!(error.to_string().contains("users.json.lock"), "{error}");
+    assert!(!bait.exists() && !place.path().exists());
 }
 
 #[tokio::test]

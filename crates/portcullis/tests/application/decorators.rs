@@ -3,7 +3,8 @@ use axum::{
     http::HeaderMap,
 };
 use portcullis::{
-    Caller, Gate, admin, auth_provider, authenticated, provider::AuthError, requires, routing::get,
+    Caller, Gate, admin, auth_provider, authenticated, provider::AuthError, requires, requires as needs,
+    routing::get,
 };
 use serde_json::json;
 
@@ -71,6 +72,11 @@ async fn many(User { name, .. }: User) -> String {
     name
 }
 
+/// Under another name it is the same decorator.
+#[requires(Editor)]
+#[needs(Reviewer)]
+async fn renamed(_: User) {}
+
 /// Described, too.
 #[requires(Export)]
 #[utoipa::path(get, path = "/export", responses((status = 200, body = String)))]
@@ -85,6 +91,7 @@ fn gate() -> Gate<&'static str, User> {
         .route("/either/{id}", get(either))
         .route("/both", get(both))
         .route("/many", get(many))
+        .route("/renamed", get(renamed))
         .routes(portcullis::routes!(export))
 }
 
@@ -96,6 +103,7 @@ fn the_table_spells_out_which() {
     GET  /export       scope export
     GET  /many         any of (all of (role editor, role reviewer), role admin, role publisher, scope export)
     GET  /me           authenticated
+    GET  /renamed      any of (role editor, role reviewer)
     GET  /stats        role admin
     ");
 }

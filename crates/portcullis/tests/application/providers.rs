@@ -147,7 +147,7 @@ async fn the_document_says_where_tokens_are_looked_for() {
         serde_json::json!([])
     );
 
-    let app = gate.into_router().unwrap();
+    let app = gate.csrf_by_layer().into_router().unwrap();
     let request = Request::get("/me")
         .header("cookie", "sid=ada")
         .body(Body::empty())

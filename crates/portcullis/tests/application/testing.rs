@@ -4,7 +4,7 @@ use portcullis::{
     access::{LocalUser, PolicyRequest},
     provider::{AuthError, AuthProvider, bearer},
     routing::get,
-    testing::{AccessFault, TestPrincipal, check_access},
+    testing::{AccessCheck, AccessFault, FaultKind, TestPrincipal, check_access},
 };
 
 use crate::call;
@@ -37,8 +37,15 @@ impl Policy for Owner {
     type User = LocalUser;
     type State = ();
     const DESCRIPTION: &'static str = "owner";
-    async fn allows(_: &LocalUser, _: &mut PolicyRequest, (): &()) -> Result<bool, Problem> {
-        Err(Problem::not_found())
+    async fn allows(_: &LocalUser, request: &mut PolicyRequest, (): &()) -> Result<bool, Problem> {
+        match request.path::<u32>().await? {
+            // Somebody's.
+            7 => Ok(false),
+            // Everybody's.
+            9 => Ok(true),
+            // Not there, or somebody's who does not want that to be known.
+            _ => Err(Problem::not_found()),
+        }
     }
 }
 
@@ -69,8 +76,10 @@ async fn a_test_can_be_anybody() {
 #[tokio::test]
 async fn the_ready_check_finds_a_route_that_lets_anybody_pass() {
     let stranger = || TestPrincipal::new().role::<Member>().build();
-    let table = check_access(|| gate(Nobody), stranger()).await.unwrap();
-    assert_eq!(table.rows().len(), 4);
+    let at = |path: &str| AccessCheck::new(|| gate(Nobody), stranger()).path("/things/{id}", path);
+    for somebodys in ["/things/7", "/things/8"] {
+        assert_eq!(at(somebodys).run().await.unwrap().rows().len(), 4, "{somebodys}");
+    }
     let faults = check_access(|| gate(Careless), stranger()).await.unwrap_err();
     assert_eq!(
         faults[0],
@@ -79,7 +88,41 @@ async fn the_ready_check_finds_a_route_that_lets_anybody_pass() {
             caller: "nobody",
             expected: StatusCode::UNAUTHORIZED,
             found: StatusCode::OK,
+            kind: FaultKind::LetIn,
         }
     );
-    assert_eq!(faults.len(), 3, "each guarded route, as nobody: {faults:?}");
+    let of_nobody = faults.iter().filter(|fault| fault.caller == "nobody");
+    assert_eq!(of_nobody.count(), 3, "each guarded route: {faults:?}");
+}
+
+#[tokio::test]
+async fn the_ready_check_does_not_take_a_thing_that_is_not_there_for_a_refusal() {
+    let check = || AccessCheck::new(|| gate(Nobody), TestPrincipal::new().build());
+    let [missing] = &check().run().await.unwrap_err()[..] else {
+        panic!("more faults than one");
+    };
+    assert_eq!(missing.kind, FaultKind::NothingThere("/things/1".into()));
+    let text = missing.to_string();
+    assert!(
+        text.contains("`AccessCheck::new(..).path(\"/things/{id}\", \"..\")`"),
+        "{text}"
+    );
+    let [open] = &check().path("/things/{id}", "/things/9").run().await.unwrap_err()[..] else {
+        panic!("more faults than one");
+    };
+    assert_eq!((&open.kind, open.found), (&FaultKind::LetIn, StatusCode::OK));
+
+    // A handler that refuses by itself has run.
+    let refuse = async |_: CurrentUser| StatusCode::UNAUTHORIZED;
+    let by_itself = || Gate::new(Careless).route("/", get(refuse));
+    let [ran] = &check_access(by_itself, TestPrincipal::new().build())
+        .await
+        .unwrap_err()[..]
+    else {
+        panic!("more faults than one");
+    };
+    assert_eq!(
+        (&ran.kind, ran.found),
+        (&FaultKind::LetIn, StatusCode::UNAUTHORIZED)
+    );
 }

@@ -1,5 +1,5 @@
 use clap::Args;
-use serde_json::json;
+use portcullis::api::RoleResponse;
 
 use crate::{
     commands::{Failure, data, options::DataOptions},
@@ -26,17 +26,7 @@ impl List {
         data::on(self.data, async |installation| {
             let graph = installation.authority.roles().await?;
             if self.json {
-                let roles: Vec<_> = graph
-                    .roles()
-                    .map(|role| {
-                        json!({
-                            "name": role.name,
-                            "description": role.description,
-                            "scopes": role.scopes,
-                            "implies": role.implies,
-                        })
-                    })
-                    .collect();
+                let roles: Vec<_> = graph.roles().map(RoleResponse::from).collect();
                 return Ok(output::json(&roles)?);
             }
             let rows = graph.roles().map(|role| {

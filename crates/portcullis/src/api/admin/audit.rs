@@ -71,9 +71,16 @@ impl Validate for ListAudit {
     }
 }
 
-/// One event.
+/// One event of the audit log.
+///
+/// ```
+/// use portcullis::{api::AuditResponse, core::audit::AuditEvent, input::Json};
+///
+/// fn answer(event: AuditEvent) -> Json<AuditResponse> { Json(event.into()) }
+/// ```
 #[derive(Serialize, ToSchema)]
-pub(crate) struct AuditResponse {
+#[schema(description = "One event of the audit log.")]
+pub struct AuditResponse {
     /// Identifier: a UUIDv7.
     #[schema(format = "uuid")]
     id: String,

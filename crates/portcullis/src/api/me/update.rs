@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use portcullis_core::authority::{Authority, ProfileChange};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use utoipa::ToSchema;
 
 use crate::{
@@ -29,6 +29,18 @@ pub(crate) struct UpdateMeRequest {
     /// The current password, if the email is to change.
     #[schema(format = "password", value_type = Option<String>)]
     password: Option<SecretString>,
+    /// What `GET /me` shows beside them is not one's own to change. Said rather than passed over: whoever sends it believes
+    /// that it will count.
+    #[schema(ignore)]
+    id: Option<IgnoredAny>,
+    #[schema(ignore)]
+    roles: Option<IgnoredAny>,
+    #[schema(ignore)]
+    scopes: Option<IgnoredAny>,
+    #[schema(ignore)]
+    status: Option<IgnoredAny>,
+    #[schema(ignore)]
+    created_at: Option<IgnoredAny>,
 }
 
 impl Validate for UpdateMeRequest {
@@ -44,6 +56,20 @@ impl Validate for UpdateMeRequest {
             Some(password) => typed::password(check, "password", password).map(Some),
             None => Some(None),
         };
+        let fixed = [
+            ("id", self.id),
+            ("roles", self.roles),
+            ("scopes", self.scopes),
+            ("status", self.status),
+            ("created_at", self.created_at),
+        ];
+        for (field, _) in fixed.into_iter().filter(|(_, sent)| sent.is_some()) {
+            check.refuse(
+                field,
+                "read_only",
+                "not yours to change: an administrator sets roles and status by `PATCH /admin/users/{id}`, and the rest stays",
+            );
+        }
         Some(ProfileChange {
             name: name?,
             email: email?,

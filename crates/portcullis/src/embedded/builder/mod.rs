@@ -19,6 +19,19 @@ use crate::cookie::SessionCookies;
 
 /// The options of a [`Portcullis`](super::Portcullis): see [`Portcullis::builder`](super::Portcullis::builder). They have
 /// the names and the defaults of the server's configuration.
+///
+/// ```
+/// use portcullis::Portcullis;
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin", Reader = "reader" } }
+///
+/// let builder = Portcullis::builder()
+///     .sqlite("app.db")
+///     .issuer("https://app.example.com")
+///     .roles::<Role>()
+///     .default_role(Role::Reader);
+/// # drop(builder);
+/// ```
 #[must_use = "end it with `build().await`"]
 pub struct Builder {
     pub(super) place: Option<Place>,

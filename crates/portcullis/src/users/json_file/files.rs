@@ -4,12 +4,18 @@ use std::{
     ffi::OsString,
     fmt,
     fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Write as _},
+    io::{self, ErrorKind, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{self, Path, PathBuf},
 };
 
+use rustix::fs::OFlags;
+
 use super::UserStoreError;
+use crate::private_file::Exposure;
+
+/// `O_NOFOLLOW`, as the standard library wants it.
+const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
 /// Where everything is.
 pub(super) struct Files(PathBuf);
@@ -52,11 +58,21 @@ impl Files {
 
     /// What is in the file; none when there is no file.
     pub(super) fn content(&self) -> Result<Option<Vec<u8>>, UserStoreError> {
-        match fs::read(&self.0) {
-            Ok(content) => Ok(Some(content)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed("cannot read", &self.0)(error)),
+        let path = &self.0;
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("cannot open", path)(error)),
+        };
+        let found = file.metadata().map_err(failed("cannot look at", path))?;
+        if let Some(exposure) = Exposure::of(&found) {
+            let text = format!("{} {}", path.display(), exposure.advice(path));
+            return Err(UserStoreError::unavailable(text));
         }
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)
+            .map_err(failed("cannot read", path))?;
+        Ok(Some(content))
     }
 
     /// Waits until nobody else writes. The lock ends when what is given is dropped, and when the process ends, however it
@@ -68,6 +84,8 @@ impl Files {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            // Nor is a link followed that somebody laid there.
+            .custom_flags(NO_LINK)
             .open(&path)
             .map_err(failed("cannot make or open", &path))?;
         file.lock().map_err(failed("cannot lock", &path))?;

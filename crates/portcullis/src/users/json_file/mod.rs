@@ -8,7 +8,8 @@ use tokio::sync::{Mutex, oneshot};
 use self::files::Files;
 use super::{Record, UserStore, UserStoreError};
 
-/// How long to wait for others who write.
+/// How long to wait for others who write. What has begun is waited for, however long it takes: it can no longer be said that
+/// it did not happen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Users in a JSON file: a list, one user a line. For small tools: each call reads the file, each change writes all of it.
@@ -17,11 +18,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///   renamed into place. When a call has returned, its change survives a power failure.
 /// - Processes that write at once wait for each other, by a lock on `users.json.lock` beside the file. Readers wait for
 ///   nobody.
-/// - File and lock are readable for their owner only (mode 0600). Put the file on a local disk: locks over a network file
+/// - File and lock are readable for their owner only (mode 0600). A file that others can read or write, or that belongs to
+///   somebody else, is refused. Put the file on a local disk: locks over a network file
 ///   system are a matter of its settings.
 /// - No file means no users yet. A file that is not understood is an error that names the line, and is never written over.
 ///
 /// Clones share the place; so do several values for one path, and several processes.
+///
+/// ```
+/// use portcullis::users::{JsonFile, Record, UserStoreError};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct User { name: String, logins: u32 }
+///
+/// impl Record for User {
+///     fn key(&self) -> &str { &self.name }
+/// }
+///
+/// async fn count(users: &JsonFile<User>, name: &str) -> Result<u32, UserStoreError> {
+///     users.update(name, |user| { user.logins += 1; user.logins }).await
+/// }
+/// ```
 pub struct JsonFile<U> {
     files: Arc<Files>,
     /// One of this process waits for the lock of the file, the others for their turn: a lock that is held for long costs
@@ -85,14 +103,15 @@ impl<U: Record> JsonFile<U> {
         change: impl FnOnce(&mut Vec<U>) -> Result<T, UserStoreError> + Send + 'static,
     ) -> Result<T, UserStoreError> {
         let (files, turn) = (Arc::clone(&self.files), Arc::clone(&self.turn));
-        let written = async {
+        let (start, mut begun) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
+        let beginning = async {
             let turn = turn.lock_owned().await;
-            let (reply, answer) = oneshot::channel();
             tokio::task::spawn_blocking(move || {
                 let _turn = turn;
                 let locked = files.lock();
                 // Whoever asked for it has gone meanwhile, and believes that nothing happened.
-                if reply.is_closed() {
+                if start.send(()).is_err() {
                     return;
                 }
                 let result = locked.and_then(|_lock| {
@@ -104,15 +123,21 @@ impl<U: Record> JsonFile<U> {
                 // An error means that the client went away while it was written.
                 let _ = reply.send(result);
             });
-            answer.await.unwrap_or_else(|_| {
-                Err(UserStoreError::unavailable(
-                    "the change panicked, nothing was written",
-                ))
-            })
+            // An error means that it ended early, and the answer says how.
+            let _ = (&mut begun).await;
         };
-        tokio::time::timeout(PATIENCE, written)
-            .await
-            .unwrap_or_else(|_| Err(self.files.held()))
+        if tokio::time::timeout(PATIENCE, beginning).await.is_err() {
+            begun.close();
+            // What began in this very moment is waited for, like all that has begun.
+            if begun.try_recv().is_err() {
+                return Err(self.files.held());
+            }
+        }
+        answer.await.unwrap_or_else(|_| {
+            Err(UserStoreError::unavailable(
+                "the change panicked, nothing was written",
+            ))
+        })
     }
 }
 

@@ -13,8 +13,15 @@ use crate::{
 };
 
 /// A named set of scopes.
+///
+/// ```
+/// use portcullis::{api::RoleResponse, core::access::Role, input::Json};
+///
+/// fn answer(role: &Role) -> Json<RoleResponse> { Json(role.into()) }
+/// ```
 #[derive(Serialize, ToSchema)]
-pub(crate) struct RoleResponse {
+#[schema(description = "A named set of scopes.")]
+pub struct RoleResponse {
     /// Name.
     #[schema(example = "editor")]
     name: String,

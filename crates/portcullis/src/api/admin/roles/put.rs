@@ -49,8 +49,11 @@ impl Validate for PutRoleRequest {
         let description = check.parse("description", &self.description);
         let scopes = check.take("scopes", self.scopes.iter().map(|scope| scope.parse()).collect());
         let implies = check.take("implies", self.implies.iter().map(|role| role.parse()).collect());
-        if self.scopes.len() > 100 || self.implies.len() > 100 {
-            check.refuse("scopes", "length", "at most 100 scopes and 100 implied roles");
+        if self.scopes.len() > 100 {
+            check.refuse("scopes", "length", "at most 100 scopes");
+        }
+        if self.implies.len() > 100 {
+            check.refuse("implies", "length", "at most 100 implied roles");
         }
         Some(Definition {
             description: description?,

@@ -1,12 +1,16 @@
+mod stacked;
+
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, quote_spanned};
 use syn::{
-    Attribute, FnArg, Item, ItemFn, PatType, Path, Token, Type, parenthesized,
+    FnArg, Ident, Item, ItemFn, PatType, Path, Token, Type, parenthesized,
     parse::{Parse, ParseStream, Parser},
     parse_quote,
     punctuated::Punctuated,
     spanned::Spanned,
 };
+
+use self::stacked::{ACCESS, Decorated, decorated, stated};
 
 /// One of `#[authenticated]`, `#[admin]`, `#[requires(..)]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,54 +61,80 @@ impl Parse for Demand {
     }
 }
 
-impl Decorator {
-    /// Rewrites the handler so that its first argument says what the decorators above it demand.
-    pub(crate) fn expand(self, arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-        let mut handler = handler(self, item)?;
-        let mut demands = vec![(self, Span::call_site(), self.demand(arguments)?)];
-        let mut rest = Vec::new();
-        for attribute in std::mem::take(&mut handler.attrs) {
-            match Self::of(&attribute) {
-                Some(decorator) => {
-                    let inside = match &attribute.meta {
-                        syn::Meta::List(list) => list.tokens.clone(),
-                        _ => TokenStream::new(),
-                    };
-                    demands.push((decorator, attribute.span(), decorator.demand(inside)?));
-                }
-                None => rest.push(attribute),
-            }
+/// One of several of which any suffices.
+struct Alternative {
+    /// As a type: `Editor`, `AllOf<(Editor, Reviewer)>`.
+    access: Type,
+    text: String,
+    span: Span,
+}
+
+impl Alternative {
+    fn one(path: &Path) -> Self {
+        Self {
+            access: parse_quote!(#path),
+            text: text(path),
+            span: path.span(),
         }
-        handler.attrs = rest;
-        let login = demands
-            .iter()
-            .find(|(decorator, ..)| *decorator == Self::Authenticated);
-        if let (Some((_, span, _)), true) = (login, demands.len() > 1) {
-            return Err(syn::Error::new(
-                *span,
-                "`#[authenticated]` is redundant: every other decorator demands a login too; remove it",
-            ));
-        }
-        let demands: Vec<Demand> = demands.into_iter().filter_map(|(.., demand)| demand).collect();
-        let permission = permission(&demands)?;
-        rewrite(&mut handler, permission.as_ref())?;
-        Ok(handler.into_token_stream())
     }
 
-    fn of(attribute: &Attribute) -> Option<Self> {
-        // Ours alone: another crate may have an `admin` of its own, which must not vanish into ours.
-        let segments = &attribute.path().segments;
-        let name = match segments.iter().collect::<Vec<_>>()[..] {
-            [name] => &name.ident,
-            [portcullis, name] if portcullis.ident == "portcullis" => &name.ident,
-            _ => return None,
-        };
-        Some(match name.to_string().as_str() {
-            "authenticated" => Self::Authenticated,
-            "admin" => Self::Admin,
-            "requires" => Self::Requires,
-            _ => return None,
+    fn all(paths: &[Path]) -> syn::Result<Self> {
+        let mut names = Vec::new();
+        for path in paths {
+            if names.contains(&text(path)) {
+                return Err(twice(path.span(), &text(path)));
+            }
+            names.push(text(path));
+        }
+        Ok(Self {
+            access: parse_quote!(::portcullis::access::AllOf<(#(#paths,)*)>),
+            text: format!("all({})", names.join(", ")),
+            span: paths[0].span(),
         })
+    }
+}
+
+fn twice(span: Span, text: &str) -> syn::Error {
+    syn::Error::new(span, format!("`{text}` is demanded twice: remove one"))
+}
+
+impl Demand {
+    fn alternatives(&self) -> syn::Result<Vec<Alternative>> {
+        Ok(match self {
+            Self::One(path) => vec![Alternative::one(path)],
+            Self::Any(paths) => paths.iter().map(Alternative::one).collect(),
+            Self::All(paths) => vec![Alternative::all(paths)?],
+        })
+    }
+}
+
+impl Decorator {
+    /// Rewrites the handler so that its first argument says what this decorator demands, beside those above it. Those
+    /// below are left to the compiler, which alone knows whose they are.
+    pub(crate) fn expand(self, arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
+        let mut handler = handler(self, item)?;
+        let demand = self.demand(arguments)?;
+        let more = demand.as_ref().map(Demand::alternatives).transpose()?;
+        match decorated(&handler) {
+            None => {
+                let access = more.map(|more| permission(Vec::new(), more)).transpose()?;
+                rewrite(&mut handler, access.as_ref())?;
+            }
+            Some(Decorated { by, above }) => {
+                let (Some(above), Some(more)) = (above, more) else {
+                    let is_this = self == Self::Authenticated;
+                    return Err(syn::Error::new(
+                        if is_this { Span::call_site() } else { by },
+                        "`#[authenticated]` is redundant: every other decorator demands a login too; remove it",
+                    ));
+                };
+                let access = permission(above, more)?;
+                if let Some(stated) = stated(&mut handler) {
+                    *stated = access;
+                }
+            }
+        }
+        Ok(handler.into_token_stream())
     }
 
     const fn name(self) -> &'static str {
@@ -149,49 +179,19 @@ fn handler(decorator: Decorator, item: TokenStream) -> syn::Result<ItemFn> {
     }
 }
 
-/// As a type: `Editor`, `AnyOf<(Editor, Publisher)>`, `AllOf<(Editor, Reviewer)>`, or any of such.
-fn permission(demands: &[Demand]) -> syn::Result<Option<TokenStream>> {
-    let mut seen: Vec<String> = Vec::new();
-    let mut alternatives: Vec<TokenStream> = Vec::new();
-    let mut alternative = |path: &Path, tokens: TokenStream, text: String| {
-        if seen.contains(&text) {
-            return Err(syn::Error::new(
-                path.span(),
-                format!("`{text}` is demanded twice: remove one"),
-            ));
+/// As a type: `Editor`, `AllOf<(Editor, Reviewer)>`, `AnyOf<(Editor, Publisher)>`.
+fn permission(above: Vec<Type>, more: Vec<Alternative>) -> syn::Result<Type> {
+    let mut alternatives = above;
+    for Alternative { access, text, span } in more {
+        let tokens = |access: &Type| access.to_token_stream().to_string();
+        if alternatives.iter().any(|known| tokens(known) == tokens(&access)) {
+            return Err(twice(span, &text));
         }
-        seen.push(text);
-        alternatives.push(tokens);
-        Ok(())
-    };
-    for demand in demands {
-        match demand {
-            Demand::One(path) => alternative(path, quote!(#path), text(path))?,
-            Demand::Any(paths) => {
-                for path in paths {
-                    alternative(path, quote!(#path), text(path))?;
-                }
-            }
-            Demand::All(paths) => {
-                let mut names = Vec::new();
-                for path in paths {
-                    if names.contains(&text(path)) {
-                        return Err(syn::Error::new(
-                            path.span(),
-                            format!("`{}` is demanded twice: remove one", text(path)),
-                        ));
-                    }
-                    names.push(text(path));
-                }
-                let all = format!("all({})", names.join(", "));
-                alternative(&paths[0], quote!(::portcullis::access::AllOf<(#(#paths,)*)>), all)?;
-            }
-        }
+        alternatives.push(access);
     }
     Ok(match alternatives.as_slice() {
-        [] => None,
-        [one] => Some(one.clone()),
-        several => Some(quote!(::portcullis::access::AnyOf<(#(#several,)*)>)),
+        [one] => one.clone(),
+        several => parse_quote!(::portcullis::access::AnyOf<(#(#several,)*)>),
     })
 }
 
@@ -199,15 +199,16 @@ fn text(path: &Path) -> String {
     path.to_token_stream().to_string().replace(' ', "")
 }
 
-fn rewrite(handler: &mut ItemFn, permission: Option<&TokenStream>) -> syn::Result<()> {
+fn rewrite(handler: &mut ItemFn, permission: Option<&Type>) -> syn::Result<()> {
     let user = user(handler)?;
     let (pattern, user) = (user.pat.clone(), user.ty.clone());
     let access = permission.map_or_else(
         || quote_spanned!(user.span()=> ::portcullis::access::CurrentUser<#user>),
         |permission| quote_spanned!(user.span()=> ::portcullis::access::Allow<#permission, #user>),
     );
+    let argument = Ident::new(ACCESS, Span::call_site());
     if let Some(first) = handler.sig.inputs.first_mut() {
-        *first = parse_quote!(__access: #access);
+        *first = parse_quote!(#argument: #access);
     }
     handler
         .attrs
@@ -215,7 +216,7 @@ fn rewrite(handler: &mut ItemFn, permission: Option<&TokenStream>) -> syn::Resul
     handler
         .block
         .stmts
-        .insert(0, parse_quote!(let #pattern = __access.0;));
+        .insert(0, parse_quote!(let #pattern = #argument.0;));
     Ok(())
 }
 
