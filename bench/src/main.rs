@@ -12,6 +12,7 @@
 mod argon2;
 mod copy;
 mod flood;
+mod me;
 mod probe;
 mod server;
 
@@ -40,6 +41,24 @@ enum Benchmark {
         /// Passes over the memory.
         #[arg(long, default_value_t = 2)]
         passes: u32,
+    },
+    /// `GET /me` against a bare axum route that answers the same bytes: answers a second of one core, and their ratio.
+    Me {
+        /// Connections that ask at a time.
+        #[arg(long, default_value_t = 32)]
+        connections: usize,
+        /// Rounds to measure, after one to warm up.
+        #[arg(long, default_value_t = 7)]
+        rounds: usize,
+        /// Seconds of each.
+        #[arg(long, default_value_t = 2)]
+        seconds: u64,
+    },
+    /// The bare route, for `me`.
+    #[command(hide = true)]
+    Bare {
+        /// What it answers.
+        body: String,
     },
     /// `GET /me` while nothing else happens and while thousands try to log in: p50, p99 and their ratios.
     Flood {
@@ -70,6 +89,12 @@ fn main() {
             memory_kib,
             passes,
         } => argon2::run(rounds.max(1), memory_kib, passes),
+        Benchmark::Me {
+            connections,
+            rounds,
+            seconds,
+        } => runtime.block_on(me::run(connections, rounds, Duration::from_secs(seconds))),
+        Benchmark::Bare { body } => runtime.block_on(me::bare(body)),
         Benchmark::Flood { logins, seconds } => {
             runtime.block_on(flood::run(logins, Duration::from_secs(seconds)));
         }
