@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod command_line;
 mod copy;
+mod deploy;
 mod doctor;
 mod files;
 mod harness;
