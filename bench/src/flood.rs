@@ -14,7 +14,7 @@ use portcullis_testkit::{
 };
 
 use crate::{
-    probe::{Probe, Times},
+    probe::{Probe, Request, Times},
     server,
 };
 
@@ -42,7 +42,9 @@ pub(crate) async fn run(logins: usize, time: Duration) {
     let (url, token) = (app.process.url().to_owned(), ada.tokens.access_token.clone());
     let measure = async || -> Times {
         let (url, token) = (url.clone(), token.clone());
-        let probe = tokio::task::spawn_blocking(move || Probe::connect(&url, &token).measure(time));
+        let probe = tokio::task::spawn_blocking(move || {
+            Probe::open(&url).measure(&Request::get("/me", &token), time)
+        });
         probe.await.expect("measured")
     };
     measure().await; // Warm-up.

@@ -14,6 +14,7 @@ mod copy;
 mod flood;
 mod me;
 mod probe;
+mod scale;
 mod server;
 
 use std::time::Duration;
@@ -75,6 +76,9 @@ enum Benchmark {
         #[arg(long, default_value_t = 100_000)]
         users: u32,
     },
+    /// `GET /me`, lookup of a login, refresh and list of users with a million users and ten million denied entries: against
+    /// the same with a thousand. Start and memory, too.
+    Scale(scale::Scale),
 }
 
 fn main() {
@@ -99,5 +103,6 @@ fn main() {
             runtime.block_on(flood::run(logins, Duration::from_secs(seconds)));
         }
         Benchmark::Copy { users } => runtime.block_on(copy::run(users)),
+        Benchmark::Scale(scale) => runtime.block_on(scale.run()),
     }
 }

@@ -35,7 +35,10 @@ pub(crate) async fn run(connections: usize, rounds: usize, time: Duration) {
             .start(&server::binary())
             .await
     };
-    let (logging, quiet) = (start("info").await, start("warn,portcullis_server::serve=info").await);
+    let (logging, quiet) = (
+        start("info").await,
+        start("warn,portcullis_server::serve=info").await,
+    );
     let ada = logging.register("ada").await;
     let bob = quiet.register("bob").await;
     let body = ada.client.get("/me").await.expect(200).body;

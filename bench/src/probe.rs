@@ -5,48 +5,70 @@ use std::{
 };
 
 use portcullis_testkit::stopwatch::Stopwatch;
+use serde_json::Value;
 
-/// One connection that asks for `/me` again and again, with as little work of its own as possible: what it measures
-/// must be the server.
+/// One connection that asks again and again, with as little work of its own as possible: what it measures must be the
+/// server.
 pub(crate) struct Probe {
     stream: BufReader<TcpStream>,
-    request: Vec<u8>,
+}
+
+/// What is asked.
+pub(crate) struct Request(Vec<u8>);
+
+impl Request {
+    pub(crate) fn get(path: &str, token: &str) -> Self {
+        Self(
+            format!("GET {path} HTTP/1.1\r\nhost: server\r\nauthorization: Bearer {token}\r\n\r\n")
+                .into_bytes(),
+        )
+    }
+
+    pub(crate) fn post(path: &str, body: &Value) -> Self {
+        let body = body.to_string();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: server\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        Self((head + &body).into_bytes())
+    }
 }
 
 /// Times of all answers, sorted.
 pub(crate) struct Times(Vec<Duration>);
 
 impl Probe {
-    pub(crate) fn connect(url: &str, token: &str) -> Self {
+    pub(crate) fn open(url: &str) -> Self {
         let address = url.strip_prefix("http://").expect("plain HTTP");
         let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_nodelay(true).expect("no delay");
-        let request = format!("GET /me HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\r\n")
-            .into_bytes();
         Self {
             stream: BufReader::new(stream),
-            request,
         }
     }
 
     /// Asks until `time` is over.
-    pub(crate) fn measure(&mut self, time: Duration) -> Times {
+    pub(crate) fn measure(&mut self, request: &Request, time: Duration) -> Times {
         let all = Stopwatch::start();
         let mut times = Vec::new();
         while all.elapsed() < time {
             let one = Stopwatch::start();
-            self.ask();
+            self.ask(request);
             times.push(one.elapsed());
         }
-        times.sort_unstable();
-        Times(times)
+        Times::of(times)
     }
 
-    fn ask(&mut self) {
-        self.stream.get_mut().write_all(&self.request).expect("sent");
+    /// Gives the body of the answer, which must be a good one.
+    pub(crate) fn ask(&mut self, request: &Request) -> Vec<u8> {
+        self.stream.get_mut().write_all(&request.0).expect("sent");
         let mut line = String::new();
         self.stream.read_line(&mut line).expect("an answer");
-        assert!(line.starts_with("HTTP/1.1 200 "), "/me answers `{}`", line.trim());
+        assert!(
+            line.starts_with("HTTP/1.1 200 "),
+            "the server answers `{}`",
+            line.trim()
+        );
         let mut length = 0;
         loop {
             line.clear();
@@ -62,10 +84,16 @@ impl Probe {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).expect("a body");
+        body
     }
 }
 
 impl Times {
+    pub(crate) fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
     /// How many answers there were.
     pub(crate) fn count(&self) -> usize {
         self.0.len()

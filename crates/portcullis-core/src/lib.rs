@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod password;
 pub mod revocation;
 pub mod rng;
+pub mod roster;
 pub mod session;
 pub mod store;
 pub mod token;

@@ -39,6 +39,7 @@ pub use self::{
     errors::{OpenError, WrongPragma},
     options::{DatabaseOptions, PoolShare},
     revoked::{PoolRef, RevokedTokens},
+    user::Imported,
 };
 /// The pools of applications.
 pub use sqlx::{PgPool, SqlitePool};

@@ -4,8 +4,8 @@ use portcullis_core::{
     audit::{ActContext, AuditEvent},
     clock::Timestamp,
     id::{SessionId, UserId},
-    revocation::{ChangeKind, FeedRead, FeedSnapshot, Lanes},
-    session::{EndReason, RefreshAct, SessionSummary, StoredSession},
+    revocation::{Change, ChangeKind, FeedRead, Lanes},
+    session::{EndReason, RefreshAct, SessionRecord, SessionSummary, StoredSession},
     store::{
         AttemptKey, AuditFilter, Credentials, DeletedUser, KeyActError, KeySet, NewUser, OpenSession,
         OpenSessionError, Opened, Purged, RefreshOutcome, RoleActError, SetPassword, Store, StoreError,
@@ -133,6 +133,10 @@ impl Store for Database {
         read!(self, reader, |c| session::list(c, user, now))
     }
 
+    async fn session_records(&self, user: UserId, limit: u32) -> Result<Vec<SessionRecord>, StoreError> {
+        read!(self, reader, |c| session::records(c, user, limit))
+    }
+
     async fn session(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError> {
         read!(self, reader, |c| session::by_id(c, id))
     }
@@ -221,10 +225,14 @@ impl Store for Database {
         Ok(written(self.act(act).await?))
     }
 
-    async fn load_feed(&self, now: Timestamp) -> Result<FeedSnapshot, StoreError> {
+    async fn stream_feed(
+        &self,
+        now: Timestamp,
+        take: &mut (dyn for<'c> FnMut(&'c [Change]) + Send),
+    ) -> Result<Lanes, StoreError> {
         // Whoever loads anew may do so because the store went back in time.
         self.role_cache().forget();
-        read!(self, feed_reader, |c| feed::load(c, now))
+        feed::stream(self, now, take).await
     }
 
     async fn read_feed(&self, position: &Lanes) -> Result<FeedRead, StoreError> {

@@ -71,6 +71,9 @@ pub mod kind {
     #![allow(missing_docs, reason = "the words are their own documentation")]
     pub const USER_REGISTERED: &str = "user.registered";
     pub const USER_CREATED: &str = "user.created";
+    pub const USER_IMPORTED: &str = "user.imported";
+    pub const USERS_EXPORTED: &str = "users.exported";
+    pub const ACCOUNT_EXPORTED: &str = "account.exported";
     pub const USER_UPDATED: &str = "user.updated";
     pub const USER_ROLES: &str = "user.roles_changed";
     pub const USER_DISABLED: &str = "user.disabled";

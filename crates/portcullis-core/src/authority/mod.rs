@@ -20,6 +20,7 @@ mod caller;
 mod check;
 mod config;
 mod errors;
+mod export;
 mod grant;
 mod limits;
 mod login;
@@ -46,6 +47,7 @@ pub use self::{
         AccountError, AdminRoleError, AdminUserError, AuthenticateError, LoginError, RefreshError,
         RegisterError, TryLater,
     },
+    export::{AccountArchive, ExportError},
     grant::TokenPair,
     limits::{Pair, RateLimits},
     login::LoginRequest,

@@ -1,15 +1,21 @@
 //! One hash, computed in memory that the caller keeps.
 
+use aws_lc_rs::{
+    cipher::{AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey},
+    iv::FixedLength,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use pbkdf2::pbkdf2_hmac;
 use portcullis_argon2::{Argon2, Block, Params};
-use sha2::{Sha256, Sha512};
+use sha2::{Digest as _, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::{
     Argon2Params,
-    recipe::{Prf, Recipe},
-    stored::Parts,
+    recipe::{Before, Prf, Recipe},
+    stored::{BCRYPT_BASE64, Parts},
 };
 
 /// glibc serves requests of more than 32 MiB by a mapping of their own whatever came before, and gives that back to
@@ -79,7 +85,9 @@ pub(super) fn compute(
                 .hash_into(password, salt, memory.blocks(argon2.blocks())?, digest)
                 .map_err(|_| ComputeError)
         }
-        Recipe::Bcrypt { cost } => {
+        Recipe::Bcrypt { cost, before } => {
+            let mut buffer = Zeroizing::new([0; 64]);
+            let password = prepare(before, password, salt, &mut buffer)?;
             let salt = salt.try_into().map_err(|_| ComputeError)?;
             // With a zero byte at the end where there is room for it, as all since $2a$ do.
             let mut padded = Zeroizing::new([0u8; 72]);
@@ -92,6 +100,12 @@ pub(super) fn compute(
         Recipe::Scrypt { log_n, r, p } => {
             let params = scrypt::Params::new(log_n, r, p).map_err(|_| ComputeError)?;
             scrypt::scrypt(password, salt, &params, digest).map_err(|_| ComputeError)
+        }
+        Recipe::Firebase { log_n, r, p } => {
+            let params = scrypt::Params::new(log_n, r, p).map_err(|_| ComputeError)?;
+            let mut key = Zeroizing::new([0u8; 32]);
+            scrypt::scrypt(password, salt, &params, &mut *key).map_err(|_| ComputeError)?;
+            keystream(&key, digest)
         }
         Recipe::Pbkdf2 {
             prf: Prf::Sha256,
@@ -110,6 +124,61 @@ pub(super) fn compute(
             Ok(())
         }
     }
+}
+
+/// What bcrypt reads in the place of the password: into `buffer`, its first bytes.
+fn prepare<'a>(
+    before: Before,
+    password: &'a [u8],
+    salt: &[u8],
+    buffer: &'a mut [u8; 64],
+) -> Result<&'a [u8], ComputeError> {
+    let digest: Zeroizing<[u8; 32]> = Zeroizing::new(match before {
+        Before::Nothing => return Ok(password),
+        Before::Hex | Before::Base64 => Sha256::digest(password).into(),
+        Before::Hmac => {
+            // The salt is the key as it is written.
+            let mut text = [0; 24];
+            let length = BCRYPT_BASE64
+                .encode_slice(salt, &mut text)
+                .map_err(|_| ComputeError)?;
+            let mut mac = keyed(&text[..length]);
+            mac.update(password);
+            mac.finalize().into_bytes().into()
+        }
+    });
+    if before == Before::Hex {
+        for (pair, byte) in buffer.chunks_exact_mut(2).zip(*digest) {
+            pair.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
+        }
+        return Ok(buffer);
+    }
+    let length = STANDARD.encode_slice(*digest, buffer).map_err(|_| ComputeError)?;
+    Ok(&buffer[..length])
+}
+
+const fn hex_digit(digit: u8) -> u8 {
+    if digit < 10 {
+        b'0' + digit
+    } else {
+        b'a' + digit - 10
+    }
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("any key")
+}
+
+/// AES-256-CTR from a counter of zero (NIST SP 800-38A, section 6.5).
+fn keystream(key: &[u8; 32], into: &mut [u8]) -> Result<(), ComputeError> {
+    into.fill(0);
+    let key = UnboundCipherKey::new(&AES_256, key).map_err(|_| ComputeError)?;
+    let key = EncryptingKey::ctr(key).map_err(|_| ComputeError)?;
+    let start = EncryptionContext::Iv128(FixedLength::from([0; 16]));
+    key.less_safe_encrypt(into, start)
+        .map(drop)
+        .map_err(|_| ComputeError)
 }
 
 /// A key from a passphrase, in memory that is allocated for it alone.

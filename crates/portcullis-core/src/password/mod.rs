@@ -2,6 +2,7 @@
 
 mod common;
 mod compute;
+mod foreign;
 mod params;
 mod policy;
 pub mod pool;
@@ -12,6 +13,7 @@ mod stored;
 use zeroize::Zeroizing;
 
 pub use self::{
+    foreign::{FirebaseParams, FirebaseParamsError},
     params::{Argon2Params, Argon2ParamsError},
     policy::{About, Blocked, Blocklist, PasswordPolicy, PasswordRefusal, PasswordWarning},
     secret::Password,

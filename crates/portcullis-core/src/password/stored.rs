@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Argon2Params,
-    recipe::{BCRYPT_FORM, Recipe, pbkdf2_recipe},
+    recipe::{BCRYPT_FORM, Before, Recipe, pbkdf2_recipe},
 };
 
 /// A password hash as stored: a PHC string or the modular crypt form of bcrypt. Never shown, never serialized.
@@ -75,7 +75,7 @@ impl StoredHash {
     #[must_use]
     pub fn kind(&self) -> &str {
         let text = self.expose();
-        // bcrypt keeps salt and digest in one last part, the others in two.
+        // bcrypt alone keeps salt and digest in one last part, the others in two.
         let keep_off = if text.starts_with("$2") { 1 } else { 2 };
         let mut end = text.len();
         for _ in 0..keep_off {
@@ -101,8 +101,14 @@ impl StoredHash {
         let kind = self.kind();
         let mut recipe = Recipe::parse(kind)?;
         let rest = self.expose()[kind.len()..].strip_prefix('$').unwrap_or_default();
-        if matches!(recipe, Recipe::Bcrypt { .. }) {
-            return bcrypt_parts(recipe, rest).ok_or(BCRYPT_FORM);
+        if let Recipe::Bcrypt { before, .. } = recipe {
+            let (salt, digest) = if before == Before::Nothing {
+                rest.split_at_checked(22)
+            } else {
+                rest.split_once('$')
+            }
+            .ok_or(BCRYPT_FORM)?;
+            return bcrypt_parts(recipe, salt, digest).ok_or(BCRYPT_FORM);
         }
         let malformed = HashFormatError::Malformed(
             "imported",
@@ -186,24 +192,24 @@ impl Bytes {
     }
 }
 
-/// 22 characters of salt and 31 of digest, in bcrypt's own base64. Some programs leave bits set after the salt's
-/// last byte, which all implementations ignore.
-fn bcrypt_parts(recipe: Recipe, text: &str) -> Option<Parts> {
-    let engine = GeneralPurpose::new(
-        &BCRYPT,
-        GeneralPurposeConfig::new()
-            .with_encode_padding(false)
-            .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone)
-            .with_decode_allow_trailing_bits(true),
-    );
-    if text.len() != 53 {
+/// The base64 of bcrypt. Some programs leave bits set after the salt's last byte, which all implementations ignore.
+pub(super) const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &BCRYPT,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// 22 characters of salt and 31 of digest.
+fn bcrypt_parts(recipe: Recipe, salt: &str, digest: &str) -> Option<Parts> {
+    if salt.len() != 22 || digest.len() != 31 {
         return None;
     }
-    let (salt, digest) = text.split_at_checked(22)?;
     Some(Parts {
         recipe,
-        salt: Bytes::decode(&engine, salt)?,
-        digest: Bytes::decode(&engine, digest)?,
+        salt: Bytes::decode(&BCRYPT_BASE64, salt)?,
+        digest: Bytes::decode(&BCRYPT_BASE64, digest)?,
     })
 }
 

@@ -27,8 +27,6 @@ const SPACING: Duration = Duration::from_millis(50);
 /// A whole load that takes longer has hung.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(120);
 const PURGE_EVERY: Duration = Duration::from_secs(60);
-/// How much of a loaded feed is taken in before other tasks of the thread get a turn.
-const CHUNK: usize = 1024;
 
 struct Reader {
     /// `None` before the first load, and when the feed must be loaded anew.
@@ -273,18 +271,15 @@ impl<F: Feed + ?Sized> Follower<F> {
         }
         let start = self.clock.monotonic();
         let now = self.clock.now();
-        let snapshot = within(LOAD_TIMEOUT, self.feed.load(now)).await?;
         // Added to what is there, not put in its place: an act that was acknowledged here and that the store has
-        // lost since stays in force on this node.
-        for chunk in snapshot.changes.chunks(CHUNK) {
-            self.index.apply(chunk);
-            tokio::task::yield_now().await;
-        }
+        // lost since stays in force on this node. Part by part: the index is all of it that is ever in memory.
+        let mut take = |part: &[Change]| self.index.apply(part);
+        let lanes = within(LOAD_TIMEOUT, self.feed.stream(now, &mut take)).await?;
         for listener in &self.listeners {
             listener.reloaded();
         }
         self.counts.loads.add(1);
-        reader.position = Some(snapshot.lanes);
+        reader.position = Some(lanes);
         reader.sorted_out_at = now;
         self.renew(start);
         Ok(())

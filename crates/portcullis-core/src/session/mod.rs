@@ -7,7 +7,7 @@ mod token;
 
 pub use self::{
     keys::SessionKeys,
-    record::{EndReason, NewSession, SessionSummary, StoredSession},
+    record::{EndReason, NewSession, SessionRecord, SessionSummary, StoredSession},
     refresh::{RefreshAct, RefreshDecision, Refusal, SessionRules},
     token::{PresentedRefresh, RefreshToken, RefreshTokenError},
 };

@@ -92,6 +92,19 @@ pub struct StoredSession {
     pub ended_at: Option<Timestamp>,
 }
 
+/// A session as it is shown to whom it belongs to, ended or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// What is shown of a live one, too.
+    pub summary: SessionSummary,
+    /// Scopes to which the login was narrowed.
+    pub narrowed: Option<Vec<Scope>>,
+    /// When it was ended before its time.
+    pub ended_at: Option<Timestamp>,
+    /// Why: a word of [`EndReason::as_str`].
+    pub end_reason: Option<String>,
+}
+
 /// What a user sees of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionSummary {

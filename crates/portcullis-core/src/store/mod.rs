@@ -17,15 +17,13 @@ pub use self::{
     errors::{KeyActError, OpenSessionError, RoleActError, StoreError, UserActError},
     queries::{AuditFilter, Credentials, Purged, UserFilter},
 };
-#[allow(unused_imports, reason = "linked from the documentation")]
-use crate::revocation::Change;
 use crate::{
     access::{Role, RoleGraph, RoleName},
     audit::{ActContext, AuditEvent},
     clock::Timestamp,
     id::{SessionId, UserId},
-    revocation::{ChangeKind, FeedRead, FeedSnapshot, Lanes},
-    session::{EndReason, RefreshAct, SessionSummary, StoredSession},
+    revocation::{Change, ChangeKind, FeedRead, FeedSnapshot, Lanes},
+    session::{EndReason, RefreshAct, SessionRecord, SessionSummary, StoredSession},
     user::{EmailKey, Standing, User},
 };
 
@@ -89,6 +87,9 @@ pub trait Store: Send + Sync + 'static {
     /// The live sessions of a user, newest first, the newest 200 at most.
     async fn sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<SessionSummary>, StoreError>;
 
+    /// All sessions of a user that are stored, ended ones too, newest first.
+    async fn session_records(&self, user: UserId, limit: u32) -> Result<Vec<SessionRecord>, StoreError>;
+
     /// One session.
     async fn session(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError>;
 
@@ -150,8 +151,22 @@ pub trait Store: Send + Sync + 'static {
 
     // The feed
 
-    /// All changes that can still matter, and the position from which to go on.
-    async fn load_feed(&self, now: Timestamp) -> Result<FeedSnapshot, StoreError>;
+    /// Gives all changes that can still matter to `take`, part by part, and then the position from which to go on. Changes
+    /// newer than that may be among them: taking one twice is harmless.
+    async fn stream_feed(
+        &self,
+        now: Timestamp,
+        take: &mut (dyn for<'c> FnMut(&'c [Change]) + Send),
+    ) -> Result<Lanes, StoreError>;
+
+    /// The same, all at once: for who knows that there are few.
+    async fn load_feed(&self, now: Timestamp) -> Result<FeedSnapshot, StoreError> {
+        let mut changes = Vec::new();
+        let lanes = self
+            .stream_feed(now, &mut |part| changes.extend_from_slice(part))
+            .await?;
+        Ok(FeedSnapshot { lanes, changes })
+    }
 
     /// The changes since `position`.
     async fn read_feed(&self, position: &Lanes) -> Result<FeedRead, StoreError>;

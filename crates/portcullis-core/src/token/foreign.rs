@@ -9,6 +9,8 @@ use crate::{clock::Timestamp, key::JwkSet};
 
 /// Longest token of others that is looked at, in bytes: some carry all groups of a directory.
 pub const MAX_FOREIGN_TOKEN: usize = 64 * 1024;
+/// Longest JWS whose signature alone is checked, in bytes: it may be a document, such as the archive of an account.
+pub const MAX_JWS: usize = 16 * 1024 * 1024;
 
 /// What a token of any issuer must state.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +31,7 @@ pub struct Expected<'a> {
 /// # Errors
 /// Why it is not valid.
 pub fn verify_jws(token: &str, keys: &JwkSet) -> Result<Vec<u8>, TokenError> {
-    check(token, keys)?.payload()
+    check(token, keys, MAX_JWS)?.payload()
 }
 
 /// Checks a JWT (RFC 7519, section 7.2), and gives its claims. `exp` must be there; `typ` may be any, since this is
@@ -43,7 +45,7 @@ pub fn verify_with_jwks(
     expected: &Expected<'_>,
     now: Timestamp,
 ) -> Result<Value, TokenError> {
-    let claims = Claims(check(token, keys)?.claims()?);
+    let claims = Claims(check(token, keys, MAX_FOREIGN_TOKEN)?.claims()?);
     claims.period()?.check(now, expected.leeway)?;
     if let Some(issuer) = expected.issuer {
         claims.issued_by(issuer)?;
@@ -54,8 +56,8 @@ pub fn verify_with_jwks(
     Ok(Value::Object(claims.0))
 }
 
-fn check<'a>(token: &'a str, keys: &JwkSet) -> Result<Compact<'a>, TokenError> {
-    let compact = Compact::read(token, MAX_FOREIGN_TOKEN)?;
+fn check<'a>(token: &'a str, keys: &JwkSet, longest: usize) -> Result<Compact<'a>, TokenError> {
+    let compact = Compact::read(token, longest)?;
     let key = keys
         .find(compact.header.kid.as_deref())
         .ok_or(TokenError::UnknownKey)?;

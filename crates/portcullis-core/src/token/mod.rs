@@ -16,7 +16,7 @@ pub use self::{
     claims::AccessClaims,
     compact::MAX_TOKEN,
     error::TokenError,
-    foreign::{Expected, MAX_FOREIGN_TOKEN, verify_jws, verify_with_jwks},
+    foreign::{Expected, MAX_FOREIGN_TOKEN, MAX_JWS, verify_jws, verify_with_jwks},
     inspect::{Inspection, Times, inspect},
     sign::{AccessToken, Signer},
     verify::{DEFAULT_LEEWAY, MAX_LEEWAY, VerifiedToken, Verifier, VerifierConfig},

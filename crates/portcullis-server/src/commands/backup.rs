@@ -1,4 +1,7 @@
-use std::path::{Path, PathBuf};
+use std::{
+    cell::Cell,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use portcullis_core::{
@@ -9,16 +12,12 @@ use portcullis_core::{
     rng::SystemRng,
     store::Store as _,
 };
-use portcullis_store::{
-    Database, DatabaseOptions,
-    transfer::{self, Progress as Step, Tables},
-};
+use portcullis_store::transfer::{self, Progress as Step, Tables};
 use serde_json::json;
 
 use super::{Failure, data, options::DataOptions, secret};
 use crate::{
-    data_dir,
-    installation::{InstallationError, database_options},
+    installation::InstallationError,
     output::{self, Progress, Rate, ResultFile},
 };
 
@@ -63,39 +62,34 @@ impl Backup {
                 "the backup goes to stdout, and so would --json".to_owned(),
             ));
         }
-        let settings = data.load().for_data()?;
-        let folder = match &settings.database.url {
-            Some(_) => None,
-            None => Some(data_dir::existing(&settings.data_dir)?),
-        };
-        let options = database_options(&settings, folder.as_ref());
-        let result = ResultFile::create(&file)?;
-        let passphrase = secret::passphrase(passphrase_file.as_deref(), true)?;
-        let header = Header {
-            created_at: SystemClock.now(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            engine: if options.file().is_some() {
-                "sqlite"
-            } else {
-                "postgres"
-            }
-            .to_owned(),
-        };
-        let mut archive = ArchiveWriter::new(result, &header, &passphrase, &SystemRng)?;
-        let started = SystemClock.monotonic();
-        let tables = data::runtime()?.block_on(async {
-            note(&options).await?;
+        let started = Cell::new(SystemClock.monotonic());
+        let (archive, tables) = data::on_options(data, async |options, database| {
+            let result = ResultFile::create(&file)?;
+            let passphrase = secret::passphrase(passphrase_file.as_deref(), true)?;
+            let header = Header {
+                created_at: SystemClock.now(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                engine: database.engine().to_owned(),
+            };
+            let mut archive = ArchiveWriter::new(result, &header, &passphrase, &SystemRng)?;
+            started.set(SystemClock.monotonic());
+            // That someone took all data with them is a matter for the audit log, before it happens.
+            let noted = database
+                .append_audit(vec![event(kind::BACKED_UP, json!({}))])
+                .await;
+            noted.map_err(InstallationError::from)?;
             let bar = Progress::new("Reading", "rows", None);
             let mut watch = |step| match step {
                 Step::Total(rows) => bar.begin("Writing", rows),
                 Step::Rows(rows) => bar.advance(rows),
                 _ => {}
             };
-            Ok::<_, Failure>(transfer::backup(&options, &mut archive, &mut watch).await?)
+            let tables = transfer::backup(options, &mut archive, &mut watch).await?;
+            Ok((archive, tables))
         })?;
         archive.finish()?.commit()?;
         let rows = tables.iter().map(|(_, digested)| digested.rows).sum();
-        let rate = Rate::since(started, rows);
+        let rate = Rate::of("rows", started.get(), rows);
         if json {
             return Ok(output::json(&report(&tables, &rate))?);
         }
@@ -105,27 +99,6 @@ impl Backup {
         ));
         Ok(())
     }
-}
-
-/// That someone took all data with them is a matter for the audit log, before it happens.
-async fn note(options: &DatabaseOptions) -> Result<(), Failure> {
-    let looking = DatabaseOptions {
-        migrate: false,
-        ..options.clone()
-    };
-    let database = Database::open(&looking).await.map_err(InstallationError::from)?;
-    let pending = database
-        .pending_migrations()
-        .await
-        .map_err(InstallationError::from)?;
-    if !pending.is_empty() {
-        return Err(InstallationError::NotMigrated(pending).into());
-    }
-    let noted = database
-        .append_audit(vec![event(kind::BACKED_UP, json!({}))])
-        .await;
-    database.close().await;
-    Ok(noted.map_err(InstallationError::from)?)
 }
 
 /// Done by an operator, now.

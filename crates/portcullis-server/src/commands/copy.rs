@@ -59,7 +59,7 @@ impl Copy {
             })
             .await
         })?;
-        let rate = Rate::since(started, copied.written);
+        let rate = Rate::of("rows", started, copied.written);
         if self.json {
             return Ok(output::json(&json!({
                 "rows": copied.written,

@@ -8,6 +8,8 @@ mod confirm;
 mod copy;
 mod data;
 mod doctor;
+mod export;
+mod import;
 mod key;
 mod man;
 mod migrate;
@@ -28,6 +30,7 @@ use portcullis_core::{
     archive::ArchiveError,
     authority::{AdminUserError, TryLater},
     key::KeyError,
+    roster::RosterError,
     user::NameError,
 };
 
@@ -76,6 +79,8 @@ enum Command {
     Copy(copy::Copy),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Import(import::Import),
+    Export(export::Export),
     Man(man::Man),
 }
 
@@ -94,6 +99,8 @@ pub(crate) enum Failure {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(transparent)]
+    Roster(#[from] RosterError),
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error("there is no user `{0}`")]
@@ -158,6 +165,8 @@ impl Command {
             Self::Copy(command) => command.run(),
             Self::Backup(command) => command.run(),
             Self::Restore(command) => command.run(),
+            Self::Import(command) => command.run(),
+            Self::Export(command) => command.run(),
             Self::Man(command) => command.run(),
         }
     }

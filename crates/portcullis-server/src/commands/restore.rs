@@ -87,7 +87,7 @@ impl Restore {
             restore(&settings, &mut archive, detail)?
         };
         let rows = tables.iter().map(|(_, digested)| digested.rows).sum();
-        let rate = Rate::since(started, rows);
+        let rate = Rate::of("rows", started, rows);
         if json {
             let mut report = report(&tables, &rate);
             report["created_at"] = json!(header.created_at.to_string());

@@ -56,6 +56,8 @@ pub(crate) enum InstallationError {
          start with `portcullis serve --migrate`; servers of the version before run on meanwhile", .0.join(", ")
     )]
     PendingMigrations(Vec<&'static str>),
+    #[error("{}", portcullis_core::authority::OpenError::Unfinished)]
+    Unfinished,
     #[error(
         "{DEV_EMAIL} still has the password of --dev, which everyone knows, and the server would listen on {0}: change \
          it with `portcullis user set-password {DEV_EMAIL}`, or delete that user"

@@ -5,12 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A result in a file that only its owner can read, or on stdout. A file appears under its name once it is whole, and never
-/// in the place of another.
+/// A result in a file that only its owner can read, or on stdout. A file appears under its name once it is whole, and in the
+/// place of another only when that was asked for.
 pub(crate) struct ResultFile {
     to: BufWriter<To>,
     /// Its name, and the one that it has until it is whole.
     names: Option<(PathBuf, PathBuf)>,
+    replace: bool,
 }
 
 enum To {
@@ -28,15 +29,25 @@ pub(crate) enum FileError {
 }
 
 impl ResultFile {
-    /// Begins one; `-` is stdout.
+    /// Begins one that replaces none; `-` is stdout.
     pub(crate) fn create(path: &Path) -> Result<Self, FileError> {
+        Self::begin(path, false)
+    }
+
+    /// Begins one that takes the place of another; `-` is stdout.
+    pub(crate) fn replacing(path: &Path) -> Result<Self, FileError> {
+        Self::begin(path, true)
+    }
+
+    fn begin(path: &Path, replace: bool) -> Result<Self, FileError> {
         if path == Path::new("-") {
             return Ok(Self {
                 to: BufWriter::new(To::Stdout(io::stdout())),
                 names: None,
+                replace,
             });
         }
-        if path.symlink_metadata().is_ok() {
+        if !replace && path.symlink_metadata().is_ok() {
             return Err(FileError::Exists(path.to_owned()));
         }
         let mut partial = path.as_os_str().to_owned();
@@ -56,6 +67,7 @@ impl ResultFile {
         Ok(Self {
             to: BufWriter::with_capacity(256 * 1024, To::File(file)),
             names: Some((path.to_owned(), partial)),
+            replace,
         })
     }
 
@@ -77,9 +89,13 @@ impl ResultFile {
             return Ok(());
         };
         file.sync_all()?;
-        // Fails where another one has appeared meanwhile, which a renaming would replace.
-        fs::hard_link(partial, path)?;
-        fs::remove_file(partial)?;
+        if self.replace {
+            fs::rename(partial, path)?;
+        } else {
+            // Fails where another one has appeared meanwhile, which a renaming would replace.
+            fs::hard_link(partial, path)?;
+            fs::remove_file(partial)?;
+        }
         let folder = path.parent().filter(|folder| *folder != Path::new(""));
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
@@ -148,5 +164,21 @@ mod tests {
             ResultFile::create(&path).err(),
             Some(FileError::Exists(_))
         ));
+    }
+
+    #[test]
+    fn another_one_is_replaced_when_that_is_asked_for_and_only_by_a_whole_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result");
+        fs::write(&path, "theirs").unwrap();
+        let mut file = ResultFile::replacing(&path).unwrap();
+        file.write_all(b"half").unwrap();
+        drop(file);
+        assert_eq!(fs::read(&path).unwrap(), b"theirs");
+        let mut file = ResultFile::replacing(&path).unwrap();
+        file.write_all(b"whole").unwrap();
+        file.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -37,6 +37,17 @@ impl Progress {
         self.0.inc(by);
     }
 
+    /// Moves with what is read of `from`.
+    pub(crate) fn reading<R: std::io::Read>(&self, from: R) -> Reading<R> {
+        let bar = self.0.clone();
+        Reading { from, bar }
+    }
+
+    /// Says something above it.
+    pub(crate) fn note(&self, note: impl std::fmt::Display) {
+        self.0.suspend(|| super::note(note));
+    }
+
     /// Goes on with something else, from the start.
     pub(crate) fn begin(&self, what: &'static str, total: u64) {
         self.0.reset();
@@ -48,5 +59,19 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
+    }
+}
+
+/// Moves a bar with the bytes that are read.
+pub(crate) struct Reading<R> {
+    from: R,
+    bar: ProgressBar,
+}
+
+impl<R: std::io::Read> std::io::Read for Reading<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.from.read(into)?;
+        self.bar.inc(read as u64);
+        Ok(read)
     }
 }

@@ -4,15 +4,17 @@ use portcullis_core::clock::{Clock as _, SystemClock};
 
 /// How much was done in what time.
 pub(crate) struct Rate {
-    rows: u64,
+    unit: &'static str,
+    number: u64,
     took: Duration,
 }
 
 impl Rate {
-    /// Since the moment `started` of the monotonic clock.
-    pub(crate) fn since(started: Duration, rows: u64) -> Self {
+    /// So many since the moment `started` of the monotonic clock.
+    pub(crate) fn of(unit: &'static str, started: Duration, number: u64) -> Self {
         Self {
-            rows,
+            unit,
+            number,
             took: SystemClock.monotonic().saturating_sub(started),
         }
     }
@@ -24,12 +26,12 @@ impl Rate {
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = self.took.as_micros().max(1);
-        let each_second = u128::from(self.rows) * 1_000_000 / micros;
+        let Self { unit, number, took } = self;
+        let micros = took.as_micros().max(1);
+        let each_second = u128::from(*number) * 1_000_000 / micros;
         write!(
             f,
-            "{} rows in {:.1} s, {each_second} rows/s",
-            self.rows,
+            "{number} {unit} in {:.1} s, {each_second} {unit}/s",
             self.seconds()
         )
     }

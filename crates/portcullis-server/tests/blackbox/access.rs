@@ -33,6 +33,7 @@ const OPERATIONS: &[(&str, &str, Who)] = &[
     ("patch", "/me", Who::Bearer),
     ("delete", "/me", Who::Bearer),
     ("post", "/me/password", Who::Bearer),
+    ("get", "/me/export", Who::Bearer),
     ("get", "/me/sessions", Who::Bearer),
     ("delete", "/me/sessions/{id}", Who::Bearer),
     ("get", "/admin/users", Who::Admin),

@@ -106,6 +106,18 @@ async fn pyjwt_verifies_a_token_through_the_jwks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pyjwt_verifies_an_archive_through_the_jwks() {
+    for algorithm in ["ES256", "EdDSA", "RS256", "PS256"] {
+        let (app, ada) = with(algorithm).await;
+        python(
+            "archive.py",
+            &[app.process.url(), &ada.tokens.access_token, algorithm, &ada.id],
+        )
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn jose_verifies_a_token_through_the_jwks() {
     for algorithm in ["ES256", "EdDSA", "RS256", "PS256"] {
         let (app, ada) = with(algorithm).await;

@@ -18,6 +18,7 @@ on_both!(
     a_session_ends_after_90_days_whatever_is_done,
     a_limit_opens_again_when_it_said,
     a_device_is_known_for_longer_than_its_session,
+    an_archive_needs_a_login_of_late,
 );
 
 struct Timed {
@@ -174,4 +175,30 @@ async fn a_device_is_known_for_longer_than_its_session(setup: Setup) {
     people::login_from(&elsewhere, &ada.email, PASSWORD, &device)
         .await
         .expect(200);
+}
+
+async fn an_archive_needs_a_login_of_late(setup: Setup) {
+    let timed = start(&setup, false).await;
+    let ada = timed.ada().await;
+    timed.seconds(599);
+    ada.client.get("/me/export").await.expect(200);
+    timed.seconds(1);
+    let late = ada.client.get("/me/export").await.expect(401);
+    assert_eq!(
+        late.header("www-authenticate"),
+        "Bearer realm=\"portcullis\", error=\"insufficient_user_authentication\", max_age=\"600\""
+    );
+    assert_eq!(late.json()["max_age"], 600);
+    // Whoever has the refresh token alone does not get further.
+    let ada = ada.refreshed().await;
+    ada.client.get("/me/export").await.expect(401);
+    ada.me().await.expect(200);
+    ada.again().await.client.get("/me/export").await.expect(200);
+
+    let timed = start(&setup, true).await;
+    let ada = timed.ada().await;
+    for _ in 0..5 {
+        ada.client.get("/me/export").await.expect(200);
+    }
+    ada.client.get("/me/export").await.expect(429);
 }

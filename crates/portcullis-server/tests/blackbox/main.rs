@@ -27,6 +27,7 @@ mod clock;
 mod command_line;
 mod cookies;
 mod crash;
+mod export;
 mod failures;
 mod flood;
 mod hostile;

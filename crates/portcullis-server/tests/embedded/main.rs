@@ -45,6 +45,8 @@ mod clock;
 mod cookies;
 #[path = "../blackbox/crash.rs"]
 mod crash;
+#[path = "../blackbox/export.rs"]
+mod export;
 #[path = "../blackbox/failures.rs"]
 mod failures;
 #[path = "../blackbox/hostile.rs"]

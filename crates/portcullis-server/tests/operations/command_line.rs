@@ -13,6 +13,8 @@ const COMMANDS: &[&[&str]] = &[
     &["copy"],
     &["backup"],
     &["restore"],
+    &["import"],
+    &["export"],
     &["man"],
     &["routes"],
     &["openapi"],

@@ -10,6 +10,7 @@ mod deploy;
 mod doctor;
 mod files;
 mod harness;
+mod import;
 mod life;
 mod metrics;
 mod migrate;

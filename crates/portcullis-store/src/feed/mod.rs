@@ -5,7 +5,7 @@ mod row;
 
 use portcullis_core::revocation::Change;
 
-pub(crate) use self::read::{load, read};
+pub(crate) use self::read::{read, stream};
 use crate::sql::{Connection, execute, fetch_one};
 
 /// Takes the next number of a lane. From here to the COMMIT the lane is locked: nobody else gets a number from it, and

@@ -1,34 +1,82 @@
 use portcullis_core::{
     clock::Timestamp,
-    revocation::{FeedRead, FeedSnapshot, LANES, LaneHead, Lanes},
+    revocation::{Change, FeedRead, LANES, LaneHead, Lanes},
     store::StoreError,
 };
 
 use super::row::ChangeRow;
 use crate::{
-    act::{Corrupt, Failure},
-    sql::{Connection, fetch_all},
+    Database,
+    act::{Corrupt, Failure, store_error},
+    sql::{Connection, fetch_all, fetch_optional},
 };
 
-/// [`Store::load_feed`](portcullis_core::store::Store::load_feed): heads first, so that what comes in between is read
-/// twice rather than never.
-pub(crate) async fn load(
-    connection: &mut Connection<'_>,
+/// So many numbers of a lane are read by one statement at most: each is done long before a statement may take too long, however
+/// many rows there are, and few are in memory at a time.
+const PART: i64 = 10_000;
+
+/// [`Store::stream_feed`](portcullis_core::store::Store::stream_feed): heads first, so that what comes in between is read
+/// twice rather than never; and all on one connection, so that heads and rows are of one server.
+pub(crate) async fn stream(
+    database: &Database,
     now: Timestamp,
-) -> Result<FeedSnapshot, Failure<StoreError>> {
-    let lanes = heads(connection).await?;
+    take: &mut (dyn for<'c> FnMut(&'c [Change]) + Send),
+) -> Result<Lanes, StoreError> {
+    let mut reader = database.feed_reader().await.map_err(store_error)?;
+    let lanes = in_time(database, heads(&mut reader.sql())).await?;
+    for (lane, head) in lanes.iter().enumerate() {
+        let lane = i64::try_from(lane).map_err(|_| StoreError::Corrupt("a lane".to_owned()))?;
+        let mut known = in_time(database, before_first(&mut reader.sql(), lane)).await?;
+        while known < head.n {
+            let part = in_time(database, part(&mut reader.sql(), lane, known, now)).await?;
+            take(&part);
+            known += PART;
+        }
+    }
+    Ok(lanes)
+}
+
+async fn in_time<T: Send>(
+    database: &Database,
+    read: impl Future<Output = Result<T, Failure<StoreError>>> + Send,
+) -> Result<T, StoreError> {
+    database
+        .timed(async { read.await.map_err(Failure::into_error) })
+        .await
+}
+
+/// The number before the first one that the lane still has.
+async fn before_first(connection: &mut Connection<'_>, lane: i64) -> Result<i64, Failure<StoreError>> {
+    let first = fetch_optional!(
+        connection,
+        (i64,),
+        "SELECT n FROM portcullis_changes WHERE lane = $1 ORDER BY n LIMIT 1",
+        lane
+    )?;
+    Ok(first.map_or(i64::MAX, |(n,)| n - 1))
+}
+
+/// The changes behind `known` that can still matter.
+async fn part(
+    connection: &mut Connection<'_>,
+    lane: i64,
+    known: i64,
+    now: Timestamp,
+) -> Result<Vec<Change>, Failure<StoreError>> {
     let rows = fetch_all!(
         connection,
         ChangeRow,
         "SELECT lane, n, tag, kind, subject, epoch, session_epoch, happened_at, deny_until
-         FROM portcullis_changes WHERE deny_until > $1 ORDER BY lane, n",
+         FROM portcullis_changes WHERE lane = $1 AND n > $2 AND n <= $3 AND deny_until > $4",
+        lane,
+        known,
+        known + PART,
         now.millis()
     )?;
-    let changes = rows
+    Ok(rows
         .into_iter()
         .map(ChangeRow::change)
-        .collect::<Result<_, Corrupt>>()?;
-    Ok(FeedSnapshot { lanes, changes })
+        .collect::<Result<_, Corrupt>>()?)
 }
 
 /// [`Store::read_feed`](portcullis_core::store::Store::read_feed)

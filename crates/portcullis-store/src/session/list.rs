@@ -1,14 +1,15 @@
 use portcullis_core::{
     clock::Timestamp,
     id::{SessionId, UserId},
-    session::{SessionSummary, StoredSession},
+    session::{SessionRecord, SessionSummary, StoredSession},
     store::StoreError,
 };
 use uuid::Uuid;
 
 use super::row::{SessionRow, session_columns};
 use crate::{
-    act::Failure,
+    act::{Corrupt, Failure},
+    role::parse_all,
     sql::{Connection, fetch_all, fetch_optional},
 };
 
@@ -20,6 +21,19 @@ struct SummaryRow {
     idle_expires_at: i64,
     address: Option<String>,
     agent: Option<String>,
+}
+
+impl SummaryRow {
+    fn summary(self) -> SessionSummary {
+        SessionSummary {
+            id: SessionId::from_uuid(self.id),
+            created_at: Timestamp::from_millis(self.created_at),
+            last_used_at: Timestamp::from_millis(self.last_used_at),
+            expires_at: Timestamp::from_millis(self.idle_expires_at),
+            address: self.address.and_then(|address| address.parse().ok()),
+            agent: self.agent,
+        }
+    }
 }
 
 /// Nobody has so many devices, but whoever logs in all day long has so many sessions.
@@ -43,17 +57,45 @@ pub(crate) async fn list(
         now.millis(),
         MOST
     )?;
-    Ok(rows
-        .into_iter()
-        .map(|row| SessionSummary {
-            id: SessionId::from_uuid(row.id),
-            created_at: Timestamp::from_millis(row.created_at),
-            last_used_at: Timestamp::from_millis(row.last_used_at),
-            expires_at: Timestamp::from_millis(row.idle_expires_at),
-            address: row.address.and_then(|address| address.parse().ok()),
-            agent: row.agent,
+    Ok(rows.into_iter().map(SummaryRow::summary).collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct RecordRow {
+    #[sqlx(flatten)]
+    summary: SummaryRow,
+    narrowed: Option<String>,
+    ended_at: Option<i64>,
+    end_reason: Option<String>,
+}
+
+/// [`Store::session_records`](portcullis_core::store::Store::session_records)
+pub(crate) async fn records(
+    connection: &mut Connection<'_>,
+    user: UserId,
+    limit: u32,
+) -> Result<Vec<SessionRecord>, Failure<StoreError>> {
+    let rows = fetch_all!(
+        connection,
+        RecordRow,
+        "SELECT id, created_at, last_used_at, idle_expires_at, address, agent, narrowed, ended_at, end_reason
+         FROM portcullis_sessions WHERE user_id = $1 ORDER BY id DESC LIMIT $2",
+        user.uuid(),
+        i64::from(limit)
+    )?;
+    let record = |row: RecordRow| {
+        let narrowed = row
+            .narrowed
+            .map(|scopes| parse_all(&scopes).ok_or_else(|| Corrupt::new("the scopes of a session")))
+            .transpose()?;
+        Ok(SessionRecord {
+            summary: row.summary.summary(),
+            narrowed,
+            ended_at: row.ended_at.map(Timestamp::from_millis),
+            end_reason: row.end_reason,
         })
-        .collect())
+    };
+    rows.into_iter().map(record).collect()
 }
 
 /// [`Store::session`](portcullis_core::store::Store::session)

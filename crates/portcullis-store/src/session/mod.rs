@@ -16,7 +16,7 @@ use portcullis_core::{
 use self::row::{SessionRow, session_columns};
 pub(crate) use self::{
     end::{EndAllSessions, EndSession},
-    list::{by_id, list},
+    list::{by_id, list, records},
     open::Open,
     refresh::Refresh,
 };

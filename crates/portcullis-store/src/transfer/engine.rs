@@ -8,7 +8,7 @@ use super::table::{Column, Kind};
 use crate::act::Corrupt;
 
 /// An engine of whole tables.
-pub(super) trait Engine: Database {
+pub(crate) trait Engine: Database {
     /// Behind a text that is to be in the order of its bytes.
     const COLLATE: &'static str;
     /// Rows in one statement at most.

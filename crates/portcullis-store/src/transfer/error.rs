@@ -79,6 +79,9 @@ pub enum TransferError {
     /// The archive cannot be read or written.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// The result cannot be written.
+    #[error("the result cannot be written: {0}")]
+    Output(#[source] std::io::Error),
     /// A row that cannot be moved.
     #[error("a row of {table} cannot be moved: {source}")]
     Row {

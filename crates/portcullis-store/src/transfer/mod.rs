@@ -1,6 +1,7 @@
 //! Whole databases: read in one view, written in order, compared.
 //!
 //! - [`copy`] moves all tables from one database into an empty one, of either engine.
+//! - [`export`] gives the users, one by one.
 //! - [`backup`] writes them into an archive while servers go on, [`restore`] puts them into an empty database.
 //!
 //! A database into which rows are being written has a mark in `portcullis_meta` until all are there. An authority does not
@@ -11,10 +12,11 @@ mod backup;
 mod copy;
 mod engine;
 mod error;
+mod export;
 mod link;
-mod rows;
+pub(crate) mod rows;
 mod source;
-mod table;
+pub(crate) mod table;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,7 @@ pub use self::{
     backup::{Tables, backup, restore, table_name},
     copy::{Copied, copy},
     error::TransferError,
+    export::export,
 };
 
 /// How far it is.

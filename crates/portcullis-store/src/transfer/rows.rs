@@ -1,7 +1,10 @@
 //! The queries, written once for both engines.
 
+use std::collections::HashSet;
+
 use portcullis_core::archive::Cell;
 use sqlx::{Executor, IntoArguments, QueryBuilder, Row as _};
+use uuid::Uuid;
 
 use super::{
     engine::Engine,
@@ -109,7 +112,7 @@ where
     row.try_get::<i64, _>(0).map(i64::unsigned_abs)
 }
 
-pub(super) async fn insert<DB>(
+pub(crate) async fn insert<DB>(
     connection: &mut DB::Connection,
     table: &Table,
     columns: &[&Column],
@@ -121,19 +124,56 @@ where
     DB::Arguments: IntoArguments<DB>,
 {
     for rows in rows.chunks(DB::AT_ONCE) {
-        if rows.iter().any(|row| row.len() != columns.len()) {
-            return Err(Corrupt(format!("a row of {} has the wrong number of cells", table.name)).into());
-        }
-        let mut query = QueryBuilder::<DB>::new("INSERT INTO ");
-        query.push(table.name).push(" (");
-        for (at, column) in columns.iter().enumerate() {
-            query.push(if at == 0 { "" } else { ", " }).push(column.name);
-        }
-        query.push(") ");
-        DB::rows(&mut query, columns, rows)?;
+        let mut query = insertion::<DB>(table, columns, rows)?;
         query.build().execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+fn insertion<DB: Engine>(
+    table: &Table,
+    columns: &[&Column],
+    rows: &[Vec<Cell>],
+) -> Result<QueryBuilder<DB>, Corrupt> {
+    if rows.iter().any(|row| row.len() != columns.len()) {
+        return Err(Corrupt(format!(
+            "a row of {} has the wrong number of cells",
+            table.name
+        )));
+    }
+    let mut query = QueryBuilder::<DB>::new("INSERT INTO ");
+    query.push(table.name).push(" (");
+    for (at, column) in columns.iter().enumerate() {
+        query.push(if at == 0 { "" } else { ", " }).push(column.name);
+    }
+    query.push(") ");
+    DB::rows(&mut query, columns, rows)?;
+    Ok(query)
+}
+
+/// Adds the rows that stand in the way of no other; gives their identifiers.
+pub(crate) async fn insert_new<DB>(
+    connection: &mut DB::Connection,
+    table: &Table,
+    rows: &[Vec<Cell>],
+) -> Result<HashSet<Uuid>, Failure<Corrupt>>
+where
+    DB: Engine,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    DB::Arguments: IntoArguments<DB>,
+    usize: sqlx::ColumnIndex<DB::Row>,
+    Uuid: for<'r> sqlx::Decode<'r, DB> + sqlx::Type<DB>,
+{
+    let columns: Vec<&Column> = table.columns.iter().collect();
+    let mut added = HashSet::new();
+    for rows in rows.chunks(DB::AT_ONCE) {
+        let mut query = insertion::<DB>(table, &columns, rows)?;
+        query.push(" ON CONFLICT DO NOTHING RETURNING id");
+        for row in query.build().fetch_all(&mut *connection).await? {
+            added.insert(row.try_get(0)?);
+        }
+    }
+    Ok(added)
 }
 
 pub(super) async fn clear<'c, DB, C>(connection: C, table: &Table) -> Result<(), sqlx::Error>

@@ -10,7 +10,7 @@ use crate::{
     DatabaseOptions,
     act::{Corrupt, Failure},
     migration,
-    sql::fetch_optional,
+    sql::{self, fetch_optional},
 };
 
 /// Rows that are read at a time.
@@ -92,6 +92,10 @@ impl Source {
                 self.link.hold(TABLES).await
             }
         }
+    }
+
+    pub(super) fn sql(&mut self) -> sql::Connection<'_> {
+        self.link.sql()
     }
 
     pub(super) async fn meta(&mut self, name: &str) -> Result<Option<String>, TransferError> {

@@ -5,6 +5,7 @@ mod attempts;
 mod create;
 mod credentials;
 mod delete;
+mod import;
 mod list;
 mod password;
 mod standing;
@@ -15,6 +16,7 @@ use std::collections::BTreeSet;
 use portcullis_core::{access::RoleName, store::UserActError};
 use uuid::Uuid;
 
+pub use self::import::Imported;
 pub(crate) use self::{
     attempts::{CountAttempt, RefundAttempt, clear_attempts},
     create::CreateUser,

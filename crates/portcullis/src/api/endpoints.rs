@@ -76,7 +76,7 @@ impl Endpoints {
         self.and(logout())
     }
 
-    /// `GET`, `PATCH` and `DELETE /me`, `POST /me/password`.
+    /// `GET`, `PATCH` and `DELETE /me`, `POST /me/password`, `GET /me/export`.
     pub fn me(self) -> Self {
         self.and(me())
     }
@@ -144,6 +144,7 @@ fn me() -> Routes<Api> {
         me::update::update_me,
         me::delete::delete_me,
         me::password::change_password,
+        me::export::export_me,
     )
     .refusing_forged(unforged)
 }

@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use http::HeaderValue;
 
@@ -30,6 +30,7 @@ pub struct Challenge {
     error: Option<&'static str>,
     description: Option<Cow<'static, str>>,
     scopes: Vec<&'static str>,
+    max_age: Option<Duration>,
 }
 
 impl Challenge {
@@ -41,6 +42,7 @@ impl Challenge {
             error: None,
             description: None,
             scopes: Vec::new(),
+            max_age: None,
         }
     }
 
@@ -59,6 +61,14 @@ impl Challenge {
         self
     }
 
+    /// The token is good, and the login behind it is older than `max_age` (RFC 9470, section 3).
+    #[must_use]
+    pub fn insufficient_user_authentication(mut self, max_age: Duration) -> Self {
+        self.error = Some("insufficient_user_authentication");
+        self.max_age = Some(max_age);
+        self
+    }
+
     /// The scopes that the route asks for.
     #[must_use]
     pub fn scopes(mut self, scopes: impl IntoIterator<Item = &'static str>) -> Self {
@@ -67,6 +77,12 @@ impl Challenge {
     }
 
     pub(super) fn explanation(&self) -> String {
+        if let Some(max_age) = self.max_age {
+            let minutes = max_age.as_secs() / 60;
+            return format!(
+                "This needs a login of less than {minutes} minutes ago: log in again, and ask anew."
+            );
+        }
         match &self.description {
             Some(description) => format!("The access token is refused: {description}."),
             None => "Log in and send the access token as `Authorization: Bearer ..`.".to_owned(),
@@ -88,6 +104,9 @@ impl Challenge {
         }
         if let Some(description) = &self.description {
             add("error_description", description);
+        }
+        if let Some(max_age) = self.max_age {
+            add("max_age", &max_age.as_secs().to_string());
         }
         if !self.scopes.is_empty() {
             add("scope", &self.scopes.join(" "));

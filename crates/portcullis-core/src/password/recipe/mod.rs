@@ -19,8 +19,15 @@ pub(super) enum Recipe {
     },
     Bcrypt {
         cost: u32,
+        before: Before,
     },
     Scrypt {
+        log_n: u8,
+        r: u32,
+        p: u32,
+    },
+    /// Scrypt makes a key, and the digest is the keystream of AES-256-CTR under it.
+    Firebase {
         log_n: u8,
         r: u32,
         p: u32,
@@ -31,6 +38,18 @@ pub(super) enum Recipe {
         /// Length of the digest, bytes.
         length: usize,
     },
+}
+
+/// What is done with a password before bcrypt, which reads 72 bytes only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    Nothing,
+    /// SHA-256 in hexadecimal (Django).
+    Hex,
+    /// SHA-256 in base64 (passlib, version 1).
+    Base64,
+    /// HMAC-SHA-256 under the salt as it is written, in base64 (passlib, version 2).
+    Hmac,
 }
 
 /// The hash inside PBKDF2.
@@ -77,7 +96,7 @@ impl Recipe {
         match self {
             Self::Argon2 { .. } => Family::Argon2,
             Self::Bcrypt { .. } => Family::Bcrypt,
-            Self::Scrypt { .. } => Family::Scrypt,
+            Self::Scrypt { .. } | Self::Firebase { .. } => Family::Scrypt,
             Self::Pbkdf2 { prf: Prf::Sha256, .. } => Family::Pbkdf2Sha256,
             Self::Pbkdf2 { prf: Prf::Sha512, .. } => Family::Pbkdf2Sha512,
         }
@@ -87,8 +106,8 @@ impl Recipe {
     pub(super) fn work(&self) -> u64 {
         match *self {
             Self::Argon2 { memory, passes, .. } => u64::from(memory) * u64::from(passes),
-            Self::Bcrypt { cost } => 1 << cost,
-            Self::Scrypt { log_n, r, p } => scrypt_work(log_n, r, p),
+            Self::Bcrypt { cost, .. } => 1 << cost,
+            Self::Scrypt { log_n, r, p } | Self::Firebase { log_n, r, p } => scrypt_work(log_n, r, p),
             Self::Pbkdf2 { prf, rounds, length } => pbkdf2_work(prf, rounds, length),
         }
     }
@@ -98,6 +117,7 @@ impl Recipe {
         match self {
             Self::Argon2 { .. } | Self::Scrypt { .. } => 32,
             Self::Bcrypt { .. } => 23,
+            Self::Firebase { .. } => 64,
             Self::Pbkdf2 { length, .. } => *length,
         }
     }
@@ -106,7 +126,10 @@ impl Recipe {
     /// takes a zero byte as the end.
     pub(super) fn takes(&self, password: &[u8]) -> bool {
         match self {
-            Self::Bcrypt { .. } => password.len() <= 72 && !password.contains(&0),
+            Self::Bcrypt {
+                before: Before::Nothing,
+                ..
+            } => password.len() <= 72 && !password.contains(&0),
             _ => true,
         }
     }

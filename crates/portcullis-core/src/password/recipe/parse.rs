@@ -2,7 +2,7 @@
 
 use portcullis_argon2::{Algorithm, Version};
 
-use super::{Prf, Recipe, pbkdf2_work, scrypt_work};
+use super::{Before, Prf, Recipe, pbkdf2_work, scrypt_work};
 use crate::password::{
     HashFormatError,
     params::{MOST_LANES, MOST_MEMORY, MOST_WORK},
@@ -28,7 +28,10 @@ impl Recipe {
             "argon2i" => argon2(Algorithm::Argon2i, &rest),
             "argon2d" => argon2(Algorithm::Argon2d, &rest),
             "2a" | "2b" | "2y" => bcrypt(&rest),
-            "scrypt" => scrypt(&rest),
+            "bcrypt-sha256" => passlib_bcrypt(&rest),
+            "bcrypt-sha256-hex" => django_bcrypt(&rest),
+            "scrypt" => scrypt(&rest).map(|(log_n, r, p)| Self::Scrypt { log_n, r, p }),
+            "firebase-scrypt" => scrypt(&rest).map(|(log_n, r, p)| Self::Firebase { log_n, r, p }),
             "pbkdf2-sha256" => pbkdf2(Prf::Sha256, &rest),
             "pbkdf2-sha512" => pbkdf2(Prf::Sha512, &rest),
             _ => Err(HashFormatError::Unknown),
@@ -88,21 +91,58 @@ fn bcrypt(rest: &[&str]) -> Result<Recipe, HashFormatError> {
     let [cost] = rest else {
         return Err(BCRYPT_FORM);
     };
-    // Two digits, `04` to `31`.
-    if cost.len() != 2 || !cost.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(BCRYPT_FORM);
+    two_digits(cost)
+        .ok_or(BCRYPT_FORM)
+        .and_then(|cost| bounded_bcrypt(cost, Before::Nothing, BCRYPT_FORM))
+}
+
+/// `04` to `31`.
+fn two_digits(cost: &str) -> Option<u32> {
+    let plain = cost.len() == 2 && cost.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| cost.parse().ok()).flatten()
+}
+
+fn bounded_bcrypt(cost: u32, before: Before, form: HashFormatError) -> Result<Recipe, HashFormatError> {
+    match cost {
+        4..=MOST_BCRYPT => Ok(Recipe::Bcrypt { cost, before }),
+        16..=31 => Err(HashFormatError::Costly("bcrypt", "cost 15")),
+        _ => Err(form),
     }
-    match cost.parse() {
-        Ok(cost @ 4..=MOST_BCRYPT) => Ok(Recipe::Bcrypt { cost }),
-        Ok(16..=31) => Err(HashFormatError::Costly("bcrypt", "cost 15")),
-        _ => Err(BCRYPT_FORM),
+}
+
+/// passlib: `v=2,t=2b,r=12`, and before that `2b,12`.
+fn passlib_bcrypt(rest: &[&str]) -> Result<Recipe, HashFormatError> {
+    const FORM: HashFormatError =
+        HashFormatError::Malformed("bcrypt-sha256", "$bcrypt-sha256$v=2,t=2b,r=..$salt$digest");
+    let [settings] = rest else {
+        return Err(FORM);
+    };
+    let (cost, before) = match settings.split(',').collect::<Vec<_>>()[..] {
+        ["v=2", "t=2a" | "t=2b", cost] => (cost.strip_prefix("r="), Before::Hmac),
+        ["2a" | "2b", cost] => (Some(cost), Before::Base64),
+        _ => return Err(FORM),
+    };
+    let cost = cost.and_then(number).ok_or(FORM)?;
+    bounded_bcrypt(cost, before, FORM)
+}
+
+/// As an import writes those of Django: `2b,12`.
+fn django_bcrypt(rest: &[&str]) -> Result<Recipe, HashFormatError> {
+    const FORM: HashFormatError =
+        HashFormatError::Malformed("bcrypt-sha256-hex", "$bcrypt-sha256-hex$2b,12$salt$digest");
+    let [settings] = rest else {
+        return Err(FORM);
+    };
+    match settings.split_once(',') {
+        Some(("2a" | "2b" | "2y", cost)) => bounded_bcrypt(two_digits(cost).ok_or(FORM)?, Before::Hex, FORM),
+        _ => Err(FORM),
     }
 }
 
 pub(in crate::password) const BCRYPT_FORM: HashFormatError =
     HashFormatError::Malformed("bcrypt", "$2b$10$ and 53 characters of salt and digest");
 
-fn scrypt(rest: &[&str]) -> Result<Recipe, HashFormatError> {
+fn scrypt(rest: &[&str]) -> Result<(u8, u32, u32), HashFormatError> {
     const FORM: HashFormatError = HashFormatError::Malformed("scrypt", "$scrypt$ln=..,r=..,p=..$salt$digest");
     let [settings] = rest else {
         return Err(FORM);
@@ -120,7 +160,7 @@ fn scrypt(rest: &[&str]) -> Result<Recipe, HashFormatError> {
             "256 MiB (128 times N times r), N times r times p 4194304, p=16",
         ));
     }
-    Ok(Recipe::Scrypt { log_n, r, p })
+    Ok((log_n, r, p))
 }
 
 /// PHC (`i=600000` or `i=600000,l=32`), and the form of passlib, which has the bare number of rounds.

@@ -1,7 +1,7 @@
 use clap::Args;
 use portcullis_core::{
     clock::{Clock as _, SystemClock},
-    token::{Inspection, inspect},
+    token::{Inspection, MAX_FOREIGN_TOKEN, inspect},
 };
 use serde_json::{Map, Value};
 
@@ -28,7 +28,7 @@ Exit codes: 0 nothing is wrong (but the signature is not checked), 1 something i
 
 impl Inspect {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let found = inspect(&stdin::token()?, SystemClock.now());
+        let found = inspect(&stdin::token(MAX_FOREIGN_TOKEN)?, SystemClock.now());
         if self.json {
             output::json(&found)?;
         } else {

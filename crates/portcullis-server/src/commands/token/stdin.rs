@@ -1,24 +1,21 @@
 use std::io::{self, BufRead, Read};
 
-use portcullis_core::token::MAX_FOREIGN_TOKEN;
 use zeroize::Zeroizing;
 
 use crate::commands::Failure;
 
-/// The token on stdin, without the line break that `echo` adds. Nothing else is taken away: a space belongs to what is
+/// The token on stdin, of at most `longest` bytes if it is to be taken, without the line break that `echo` adds. Nothing else is taken away: a space belongs to what is
 /// judged.
-pub(super) fn token() -> Result<Zeroizing<String>, Failure> {
-    read(io::stdin().lock()).map_err(|source| Failure::Read {
+pub(super) fn token(longest: usize) -> Result<Zeroizing<String>, Failure> {
+    read(io::stdin().lock(), longest).map_err(|source| Failure::Read {
         place: "stdin".to_owned(),
         source,
     })
 }
 
-fn read(from: impl BufRead) -> io::Result<Zeroizing<String>> {
+fn read(from: impl BufRead, longest: usize) -> io::Result<Zeroizing<String>> {
     // One more than a token may have, and a line break: too long stays too long.
-    let most = u64::try_from(MAX_FOREIGN_TOKEN)
-        .unwrap_or(u64::MAX)
-        .saturating_add(3);
+    let most = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(3);
     let mut bytes = Zeroizing::new(Vec::new());
     from.take(most).read_to_end(&mut bytes)?;
     let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
@@ -41,10 +38,10 @@ mod tests {
             ("a.b.c\n\n", "a.b.c\n"),
             ("", ""),
         ] {
-            assert_eq!(*read(input.as_bytes()).unwrap(), token);
+            assert_eq!(*read(input.as_bytes(), 100).unwrap(), token);
         }
-        assert_eq!(*read(&b"a\xff"[..]).unwrap(), "a\u{fffd}");
-        let endless = read(io::BufReader::new(io::repeat(b'a'))).unwrap();
-        assert!(endless.len() > MAX_FOREIGN_TOKEN && endless.len() < MAX_FOREIGN_TOKEN + 10);
+        assert_eq!(*read(&b"a\xff"[..], 100).unwrap(), "a\u{fffd}");
+        let endless = read(io::BufReader::new(io::repeat(b'a')), 1000).unwrap();
+        assert!(endless.len() > 1000 && endless.len() < 1010);
     }
 }

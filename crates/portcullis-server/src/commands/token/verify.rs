@@ -5,7 +5,7 @@ use clap::Args;
 use portcullis_core::{
     clock::{Clock as _, SystemClock},
     key::{JwkSet, KeyMaterialError},
-    token::{Expected, TokenError, verify_jws, verify_with_jwks},
+    token::{Expected, MAX_FOREIGN_TOKEN, MAX_JWS, TokenError, verify_jws, verify_with_jwks},
 };
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ impl Verify {
     pub(super) fn run(self) -> Result<(), Failure> {
         let keys = fs::read(&self.jwks)
             .map_err(|error| Failure::Usage(format!("{} cannot be read: {error}", self.jwks.display())))?;
-        let token = stdin::token()?;
+        let token = stdin::token(if self.raw { MAX_JWS } else { MAX_FOREIGN_TOKEN })?;
         match self.check(&token, &keys) {
             Ok(valid) => self.print(&valid),
             Err(refused) => {
