@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Uri, header, req
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use subtle::{Choice, ConstantTimeEq as _};
 use tower::{Layer as _, Service};
+use tower_http::csrf::CsrfLayer;
 
 use super::{BeforeLogin, COOKIE, Csrf, FIELD, HEADER, Inner};
 use crate::{
@@ -134,6 +135,37 @@ impl Csrf {
     }
 }
 
+/// Refuses what a page of somebody else may have made a browser send by its cookies: for guards to which nobody gave a
+/// [`Csrf`]. By its origin alone, for nothing is known of a session.
+pub(crate) fn check_unguarded(parts: &Parts) -> Result<(), Problem> {
+    let is_safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let by_cookie =
+        parts.headers.contains_key(header::COOKIE) && !parts.headers.contains_key(header::AUTHORIZATION);
+    if !by_cookie || (is_safe && !is_websocket(parts)) || offers_bearer(parts) {
+        return Ok(());
+    }
+    if comes_from_here(&CsrfLayer::new(), &parts.uri, &parts.headers) {
+        Ok(())
+    } else {
+        Err(refuse(Refusal::Origin))
+    }
+}
+
+/// What tower-http says of `Sec-Fetch-Site`, `Origin` and the host.
+fn comes_from_here(origins: &CsrfLayer, uri: &Uri, headers: &HeaderMap) -> bool {
+    let mut request = http::Request::new(());
+    // One that it looks at, whatever the method: a WebSocket begins with a GET.
+    *request.method_mut() = Method::POST;
+    request.uri_mut().clone_from(uri);
+    for name in [header::HOST, header::ORIGIN, SEC_FETCH_SITE] {
+        if let Some(value) = headers.get(&name) {
+            request.headers_mut().insert(name, value.clone());
+        }
+    }
+    let answer = origins.layer(Passed).call(request).now_or_never();
+    matches!(answer, Some(Ok(response)) if response.status() == StatusCode::OK)
+}
+
 impl Inner {
     fn demand_before_login(&self, headers: &HeaderMap) -> Demand {
         let is_browser = || {
@@ -158,19 +190,8 @@ impl Inner {
             .any(|(method, path)| *method == parts.method && path == route.as_str())
     }
 
-    /// What tower-http says of `Sec-Fetch-Site`, `Origin` and the host.
     fn comes_from_here(&self, uri: &Uri, headers: &HeaderMap) -> bool {
-        let mut request = http::Request::new(());
-        // One that it looks at, whatever the method: a WebSocket begins with a GET.
-        *request.method_mut() = Method::POST;
-        request.uri_mut().clone_from(uri);
-        for name in [header::HOST, header::ORIGIN, SEC_FETCH_SITE] {
-            if let Some(value) = headers.get(&name) {
-                request.headers_mut().insert(name, value.clone());
-            }
-        }
-        let answer = self.origins.layer(Passed).call(request).now_or_never();
-        matches!(answer, Some(Ok(response)) if response.status() == StatusCode::OK)
+        comes_from_here(&self.origins, uri, headers)
     }
 
     /// The token must hold for the session, and be the one of a cookie: of any, since others may have been planted.

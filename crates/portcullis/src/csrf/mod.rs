@@ -11,6 +11,9 @@
 //! | any other, with a session | come from a page of this origin, and bring the session's token |
 //! | any other, without one | see [`BeforeLogin`] |
 //!
+//! A gate whose provider says that it reads a cookie is not built without it. One whose provider does not say so refuses by
+//! itself what comes with a cookie, and no `Authorization`, from a page of another origin.
+//!
 //! Where a request comes from is told by `Sec-Fetch-Site` and `Origin`, which pages cannot change. The token stands in the
 //! cookie [`COOKIE`], which scripts of this origin can read, and comes back in the header [`HEADER`] or, from forms in
 //! `application/x-www-form-urlencoded`, in the field [`FIELD`]. It is signed and bound to the session, and before login to
@@ -55,6 +58,7 @@ use portcullis_core::{
 };
 use tower_http::csrf::CsrfLayer;
 
+pub(crate) use self::check::check_unguarded;
 use self::session::{Session, Tokens};
 pub use self::{layer::CsrfService, token::CsrfToken};
 use crate::{

@@ -636,6 +636,59 @@ mod at_a_gate {
         assert!(open.into_router().is_ok());
     }
 
+    /// Reads a cookie, and does not say so.
+    struct Silent;
+
+    impl AuthProvider for Silent {
+        type User = User;
+
+        async fn authenticate(&self, parts: &request::Parts) -> Result<User, AuthError> {
+            Names.authenticate(parts).await
+        }
+    }
+
+    #[tokio::test]
+    async fn where_nobody_said_that_a_cookie_is_read_pages_of_others_are_refused() {
+        let gate = || Gate::new(Silent).route("/", get(keep).post(keep));
+        let app = gate().into_router().unwrap();
+        let send = async |app: &Router, request: request::Builder| {
+            let request = request.header("host", "notes.example.com").body(Body::empty());
+            app.clone()
+                .oneshot(request.unwrap())
+                .await
+                .unwrap()
+                .status()
+                .as_u16()
+        };
+        let by_cookie = |method: Method| {
+            Request::builder()
+                .method(method)
+                .uri("/")
+                .header("cookie", "__Host-session=ada")
+        };
+        let from = |origin: &str| by_cookie(Method::POST).header("origin", origin);
+        assert_eq!(send(&app, from("https://evil.example")).await, 403);
+        assert_eq!(send(&app, from("https://notes.example.com")).await, 200);
+        assert_eq!(send(&app, by_cookie(Method::POST)).await, 200, "no browser");
+        let cross_site = |request: request::Builder| request.header("sec-fetch-site", "cross-site");
+        assert_eq!(send(&app, cross_site(by_cookie(Method::POST))).await, 403);
+        assert_eq!(send(&app, cross_site(by_cookie(Method::GET))).await, 200);
+        let upgrade = by_cookie(Method::GET)
+            .header("upgrade", "websocket")
+            .header("connection", "upgrade");
+        assert_eq!(send(&app, cross_site(upgrade)).await, 403);
+        let bearer = Request::post("/").header("authorization", "Bearer ada");
+        assert_eq!(send(&app, cross_site(bearer)).await, 200);
+        // Who is nobody learns that first.
+        assert_eq!(
+            send(&app, cross_site(Request::post("/").header("cookie", "a=b"))).await,
+            401
+        );
+        // A layer may trust other origins.
+        let told = gate().csrf_by_layer().into_router().unwrap();
+        assert_eq!(send(&told, from("https://evil.example")).await, 200);
+    }
+
     #[tokio::test]
     async fn each_route_so_far_is_protected_once() {
         let forged = |path: &str| {

@@ -16,6 +16,7 @@ use portcullis_core::access::Decision;
 
 use crate::{
     access::{Access, Admitted, Caller, Checks, Credentials, PolicyRequest},
+    csrf,
     problem::{Challenge, Lacking, Problem},
     provider::{AnyProvider, AuthError, SUBPROTOCOL, offers_bearer},
     rate_limit::Limits,
@@ -34,6 +35,8 @@ pub(super) struct Guard<S, U> {
     pub(super) traffic: Arc<RouteTraffic>,
     pub(super) provider: Arc<dyn AnyProvider<S, U>>,
     pub(super) realm: Arc<str>,
+    /// Whether nobody else refuses requests that pages of others forge.
+    pub(super) is_alone: bool,
 }
 
 /// Where a guard notes the route that answers, for whoever put it into the request: the access log and the metrics.
@@ -94,8 +97,7 @@ where
                 Decision::Ask(_) => return None,
             }
         }
-        self.let_in(user, parts);
-        Some(Ok(()))
+        Some(self.let_in(user, parts))
     }
 
     /// Decides, before anything of the body is read.
@@ -107,8 +109,7 @@ where
         {
             return Err(self.denied(user, parts));
         }
-        self.let_in(user, parts);
-        Ok(())
+        self.let_in(user, parts)
     }
 
     fn identified(&self, identity: Result<U, AuthError>, parts: &Parts) -> Result<Option<U>, Problem> {
@@ -139,12 +140,16 @@ where
         }
     }
 
-    fn let_in(&self, user: Option<U>, parts: &mut Parts) {
+    fn let_in(&self, user: Option<U>, parts: &mut Parts) -> Result<(), Problem> {
+        if self.is_alone && user.is_some() {
+            csrf::check_unguarded(parts)?;
+        }
         #[cfg(feature = "test-util")]
         if let Some(Watch(let_in)) = parts.extensions.get() {
             let_in.store(true, std::sync::atomic::Ordering::SeqCst);
         }
         parts.extensions.insert(Admitted { user, by: self.by });
+        Ok(())
     }
 
     fn refused(&self, error: &AuthError, parts: &Parts) -> Problem {

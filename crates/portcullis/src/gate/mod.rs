@@ -32,6 +32,7 @@
 
 mod error;
 mod guard;
+mod path;
 mod route;
 mod routes;
 mod table;
@@ -45,6 +46,7 @@ use utoipa::openapi::OpenApi;
 
 #[cfg(feature = "test-util")]
 pub(crate) use self::guard::Watch;
+use self::route::Keeper;
 pub use self::{
     error::{GateError, Place},
     route::Route,
@@ -284,13 +286,17 @@ where
             )?;
             routes = routes.merge(Self::own_routes(document.into()));
         }
-        let realm: Arc<str> = self.realm.as_ref().into();
-        let guarded = routes.build(&self.provider, &realm)?;
+        let keeper = Keeper {
+            provider: self.provider,
+            realm: self.realm.as_ref().into(),
+            csrf_by_layer: self.csrf_by_layer,
+        };
+        let guarded = routes.build(&keeper)?;
         if let Some(error) = self.fallback.as_ref().and_then(Route::too_late) {
             return Err(error);
         }
         let guarded = match self.fallback {
-            Some(route) => guarded.fallback(route.guarded(&self.provider, &realm)),
+            Some(route) => guarded.fallback(route.guarded(&keeper)),
             None => guarded.fallback(async || Problem::not_found().detail("There is nothing at this path.")),
         };
         Ok(guarded.method_not_allowed_fallback(async || {

@@ -51,6 +51,13 @@ pub(super) struct Description {
     pub(super) schemas: Vec<(String, RefOr<Schema>)>,
 }
 
+/// What all guards of a gate share.
+pub(super) struct Keeper<S, U> {
+    pub(super) provider: Arc<dyn AnyProvider<S, U>>,
+    pub(super) realm: Arc<str>,
+    pub(super) csrf_by_layer: bool,
+}
+
 /// One method of one path, its access, and its handler.
 pub struct Route<S, U> {
     pub(super) method: Method,
@@ -214,7 +221,7 @@ where
     }
 
     /// The handler behind its guard.
-    pub(super) fn guarded(self, provider: &Arc<dyn AnyProvider<S, U>>, realm: &Arc<str>) -> Guarded<S, U> {
+    pub(super) fn guarded(self, gate: &Keeper<S, U>) -> Guarded<S, U> {
         let run = if self.mounts {
             below(&self.path, self.run)
         } else {
@@ -228,22 +235,19 @@ where
                 checks: self.checks,
                 limits: self.limits,
                 traffic: Arc::new(RouteTraffic::new(self.path.into())),
-                provider: Arc::clone(provider),
-                realm: Arc::clone(realm),
+                provider: Arc::clone(&gate.provider),
+                realm: Arc::clone(&gate.realm),
+                is_alone: !self.unforged && !gate.csrf_by_layer,
             }),
         }
     }
 
-    pub(super) fn build(
-        self,
-        provider: &Arc<dyn AnyProvider<S, U>>,
-        realm: &Arc<str>,
-    ) -> Result<MethodRouter<S>, GateError> {
+    pub(super) fn build(self, gate: &Keeper<S, U>) -> Result<MethodRouter<S>, GateError> {
         if self.method == *ANY {
-            return Ok(routing::any(self.guarded(provider, realm)));
+            return Ok(routing::any(self.guarded(gate)));
         }
         match MethodFilter::try_from(self.method.clone()) {
-            Ok(filter) => Ok(MethodRouter::new().on(filter, self.guarded(provider, realm))),
+            Ok(filter) => Ok(MethodRouter::new().on(filter, self.guarded(gate))),
             Err(_) => Err(GateError::Method {
                 method: self.method,
                 path: self.path,

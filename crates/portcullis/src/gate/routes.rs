@@ -12,13 +12,13 @@ use utoipa::{
 use super::{
     AccessRow, AccessTable, GateError, Place, Route,
     guard::Run,
-    route::{Description, Documented},
+    path::{shape, unservable},
+    route::{Description, Documented, Keeper},
 };
 use crate::{
     access::{Caller, EnforcedWith, LocalUser, ServedBy, StatesAccess},
     csrf::Csrf,
     openapi::Described,
-    provider::AnyProvider,
     rate_limit::IntoLimit,
     routing::IntoMethodRoute,
 };
@@ -287,16 +287,12 @@ where
         self.routes.iter().find_map(Route::forgeable)
     }
 
-    pub(super) fn build(
-        self,
-        provider: &Arc<dyn AnyProvider<S, U>>,
-        realm: &Arc<str>,
-    ) -> Result<Router<S>, GateError> {
+    pub(super) fn build(self, gate: &Keeper<S, U>) -> Result<Router<S>, GateError> {
         self.check()?;
         let mut paths: BTreeMap<String, MethodRouter<S>> = BTreeMap::new();
         for route in self.routes {
             let path = route.path.clone();
-            let built = route.build(provider, realm)?;
+            let built = route.build(gate)?;
             let router = paths.remove(&path).unwrap_or_default();
             paths.insert(path, router.merge(built));
         }
@@ -341,49 +337,6 @@ where
         }
         Ok(())
     }
-}
-
-fn unservable(path: &str) -> Option<&'static str> {
-    let Some(rest) = path.strip_prefix('/') else {
-        return Some("start it with `/`");
-    };
-    let mut segments = rest.split('/').peekable();
-    while let Some(segment) = segments.next() {
-        if segment.starts_with([':', '*']) {
-            return Some("write parameters as `{name}` and `{*rest}`");
-        }
-        let Some(name) = parameter(segment) else {
-            if segment.contains(['{', '}']) {
-                return Some("a parameter is a whole segment, `{name}` or `{*rest}`");
-            }
-            continue;
-        };
-        let is_rest = name.starts_with('*');
-        if is_rest && segments.peek().is_some() {
-            return Some("nothing can come after `{*rest}`");
-        }
-        if name.trim_start_matches('*').is_empty() || name.contains(['{', '}']) {
-            return Some("a parameter needs a name");
-        }
-    }
-    None
-}
-
-fn parameter(segment: &str) -> Option<&str> {
-    segment.strip_prefix('{')?.strip_suffix('}')
-}
-
-/// The path without the names of its parameters.
-fn shape(path: &str) -> String {
-    let segments: Vec<&str> = path
-        .split('/')
-        .map(|segment| match parameter(segment) {
-            Some(name) if name.starts_with('*') => "{*}",
-            Some(_) => "{}",
-            None => segment,
-        })
-        .collect();
-    segments.join("/")
 }
 
 fn to_method(method: &HttpMethod) -> Method {
