@@ -23,3 +23,7 @@ pub mod store;
 pub mod token;
 pub mod url;
 pub mod user;
+
+/// Target of the `tracing` spans that are made for traces alone: within a request, what takes its time. A log has no use for them:
+/// give its filter `portcullis_trace=off`.
+pub const SPANS: &str = "portcullis_trace";

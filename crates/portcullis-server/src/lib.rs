@@ -11,6 +11,7 @@ mod log;
 mod metrics;
 mod output;
 mod serve;
+mod telemetry;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,7 @@ use tracing::Instrument as _;
 
 use super::{Authority, Caller};
 use crate::{
+    SPANS,
     audit::{ActContext, Actor},
     clock::Timestamp,
     id::{AuditId, UserId},
@@ -50,6 +51,8 @@ impl Authority {
             }
             result
         };
+        // The request stays around it, for the log, where nobody wants the span of a trace.
+        let settled = settled.instrument(tracing::info_span!(target: SPANS, "store.act"));
         match tokio::spawn(settled.in_current_span()).await {
             Ok(result) => result.map(Acted::value),
             Err(error) => match error.try_into_panic() {

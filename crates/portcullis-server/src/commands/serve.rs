@@ -4,7 +4,11 @@ use super::{
     Failure,
     options::{DataOptions, ListenOptions},
 };
-use crate::{log, serve};
+use crate::{
+    log,
+    serve::{self, ServeError},
+    telemetry::Exporter,
+};
 
 /// Run the server
 ///
@@ -32,10 +36,12 @@ impl Serve {
         let config = self.listen.load(self.data);
         let warnings = config.warnings.clone();
         let settings = config.for_serving()?;
-        log::start(&settings.log);
+        let traces = settings.telemetry.as_ref().map(Exporter::start);
+        let traces = traces.transpose().map_err(ServeError::Traces)?;
+        log::start(&settings.log, traces.as_ref().map(Exporter::layer));
         for warning in warnings {
             tracing::warn!(key = warning.place, "{}", warning.message);
         }
-        Ok(serve::run(settings)?)
+        Ok(serve::run(settings, traces)?)
     }
 }

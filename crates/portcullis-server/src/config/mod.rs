@@ -22,7 +22,10 @@ pub(crate) use self::{
     layers::Sources,
     problem::{Problem, Problems},
     rules::{RS256_IS_OLD, is_loopback},
-    settings::{CookieSettings, HttpSettings, Limit, LogSettings, MetricsSettings, Settings, TlsSettings},
+    settings::{
+        CookieSettings, HttpSettings, Limit, LogSettings, MetricsSettings, Settings, TelemetrySettings,
+        TlsSettings,
+    },
     table::KEYS,
     value::{duration, show_duration},
 };

@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<TlsSettings>,
     /// Metrics, where someone may read them.
     pub(crate) metrics: Option<MetricsSettings>,
+    /// Traces, where someone takes them.
+    pub(crate) telemetry: Option<TelemetrySettings>,
     /// Log.
     pub(crate) log: LogSettings,
     /// How long audit events are kept; none is forever.
@@ -157,6 +159,30 @@ pub(crate) struct MetricsSettings {
     pub(crate) token: Option<SecretString>,
 }
 
+/// Traces.
+pub(crate) struct TelemetrySettings {
+    /// Receiver of OTLP over HTTP.
+    pub(crate) endpoint: String,
+    /// Headers that it wants.
+    pub(crate) headers: Vec<(String, SecretString)>,
+    /// `service.name`.
+    pub(crate) service_name: String,
+    /// Of how many traces in a hundred the spans are sent.
+    pub(crate) percent: u8,
+}
+
+impl TelemetrySettings {
+    /// Where spans are posted: the endpoint for traces (OTLP 1.x, section "OTLP/HTTP request").
+    pub(crate) fn traces_url(&self) -> String {
+        let base = self.endpoint.trim_end_matches('/');
+        if base.ends_with("/v1/traces") {
+            base.to_owned()
+        } else {
+            format!("{base}/v1/traces")
+        }
+    }
+}
+
 /// Log.
 pub(crate) struct LogSettings {
     /// `auto`, `human` or `json`.
@@ -210,6 +236,7 @@ impl Settings {
             http: http(from),
             tls: rules::tls(from),
             metrics: rules::metrics(from),
+            telemetry: rules::telemetry(from),
             log: LogSettings {
                 format: from.word("log.format").unwrap_or("auto"),
                 level: rules::log_level(from),

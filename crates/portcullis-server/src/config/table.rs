@@ -376,6 +376,32 @@ pub(crate) const KEYS: &[Key] = &[
         "Bearer token that whoever reads the metrics must send. Without it, everyone who can reach metrics.listen may.",
     ),
     key(
+        "telemetry.otlp_endpoint",
+        Text,
+        Unset {
+            example: "http://127.0.0.1:4318",
+        },
+        "Where traces are sent: the URL of a receiver of OTLP over HTTP, to which /v1/traces is added. Without it there are none.",
+    ),
+    secret(
+        "telemetry.otlp_headers",
+        List,
+        "x-api-key=(the key)",
+        "Headers that the receiver wants, NAME=VALUE.",
+    ),
+    key(
+        "telemetry.service_name",
+        Text,
+        Is("portcullis"),
+        "service.name of the traces.",
+    ),
+    key(
+        "telemetry.sample_percent",
+        Integer(0, 100),
+        Is("100"),
+        "Of how many in a hundred traces the spans are sent.",
+    ),
+    key(
         "log.format",
         Word(&["auto", "human", "json"]),
         Is("auto"),

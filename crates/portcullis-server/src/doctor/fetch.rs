@@ -133,18 +133,22 @@ async fn exchange(
     answer
 }
 
-fn client() -> Result<ClientConfig, Unfetched> {
+/// Whom this machine trusts: the authorities of the web, and what the operator trusts beside them.
+pub(crate) fn authorities() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     for file in AUTHORITIES {
         if let Ok(found) = CertificateDer::pem_file_iter(file) {
-            // What the operator trusts beside the authorities of the web.
             roots.add_parsable_certificates(found.flatten());
             break;
         }
     }
+    roots
+}
+
+fn client() -> Result<ClientConfig, Unfetched> {
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| Unfetched::Unreachable(error.to_string()))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+    Ok(config.with_root_certificates(authorities()).with_no_client_auth())
 }

@@ -17,6 +17,7 @@ use portcullis_core::clock::{Clock, SystemClock};
 use portcullis_store::Database;
 use serde::Serialize;
 
+pub(crate) use self::fetch::authorities;
 use crate::{
     check,
     config::{Config, Problem, RS256_IS_OLD, Settings},

@@ -8,6 +8,7 @@ use portcullis::{
     BuildError, Portcullis,
     cookie::{CookieScheme, SessionCookies},
     embedded::{Builder, DataDir, NewUserError},
+    layers::Traces,
 };
 use portcullis_core::{
     authority::{Authority, AuthorityConfig, Pair, RateLimits},
@@ -171,6 +172,12 @@ fn builder(settings: &Settings, address: SocketAddr) -> Builder {
         .max_body(settings.http.max_body)
         .max_requests(usize::try_from(settings.http.max_connections).unwrap_or(usize::MAX))
         .request_timeout(settings.http.request_timeout)
+        .traces(
+            settings
+                .telemetry
+                .as_ref()
+                .map_or(Traces::Off, |telemetry| Traces::Percent(telemetry.percent)),
+        )
 }
 
 /// Whether a start applies the migrations that are missing.

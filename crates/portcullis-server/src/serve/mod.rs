@@ -26,6 +26,7 @@ use crate::{
     config::Settings,
     data_dir::{self, FolderError},
     installation::{DEV_EMAIL, DEV_PASSWORD, Installation, InstallationError},
+    telemetry::Exporter,
 };
 
 /// Why a server does not start, or stopped.
@@ -43,6 +44,8 @@ pub(crate) enum ServeError {
     Installation(#[from] InstallationError),
     #[error(transparent)]
     Routes(#[from] GateError),
+    #[error("traces cannot be exported: {0}; see telemetry.otlp_endpoint")]
+    Traces(io::Error),
     #[error("the server stopped because its background work ended: see the log")]
     Broken,
     #[error("the server cannot run: {0}")]
@@ -50,12 +53,16 @@ pub(crate) enum ServeError {
 }
 
 /// Serves until a signal ends it.
-pub(crate) fn run(settings: Settings) -> Result<(), ServeError> {
+pub(crate) fn run(settings: Settings, traces: Option<Exporter>) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(settings))
+    let served = runtime.block_on(serve(settings, traces.as_ref()));
+    if let Some(traces) = traces {
+        traces.end();
+    }
+    served
 }
 
-async fn serve(settings: Settings) -> Result<(), ServeError> {
+async fn serve(settings: Settings, traces: Option<&Exporter>) -> Result<(), ServeError> {
     let folder = if settings.needs_folder() {
         Some(DataDir::create(&settings.data_dir).map_err(FolderError::from)?)
     } else {
@@ -114,6 +121,9 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
             metrics::serve(listener, installation.portcullis.metrics().clone(), settings)
         });
     let telling = telling.transpose()?;
+    if let Some(traces) = traces {
+        traces.tell(installation.portcullis.metrics());
+    }
     greet(&settings, address, &installation).await;
     http::run(listener, tls, app, &settings.http, handle).await?;
     // To the end: how a server drains is worth seeing.

@@ -15,6 +15,7 @@ use std::{
 mod book;
 mod commands;
 mod configuration;
+mod log;
 mod readme;
 
 /// The repository.

@@ -16,3 +16,4 @@ mod metrics;
 mod migrate;
 mod tls;
 mod token;
+mod traces;

@@ -16,12 +16,13 @@ use portcullis_core::{
 };
 use tower::{Layer, Service};
 use tower_http::cors::Cors as CorsService;
-use tracing::Instrument;
+use tracing::{Instrument, field::Empty};
 
 use super::{
     Cors, TrustedProxies, address, headers,
     request_id::{self, RequestIds, X_REQUEST_ID},
     shelter::{Places, Shelter},
+    trace_context::{Traces, Tracing},
 };
 use crate::{gate::MatchedRoute, traffic::Traffic};
 
@@ -51,6 +52,8 @@ pub struct EdgeConfig {
     /// Requests under way at a time; more get 503 at once. 10,000 by default. Together with `max_body` this bounds what
     /// clients can make the process hold.
     pub max_requests: usize,
+    /// Which requests have a span that is exported: off by default.
+    pub traces: Traces,
 }
 
 impl Default for EdgeConfig {
@@ -62,6 +65,7 @@ impl Default for EdgeConfig {
             max_body: 64 * 1024,
             timeout: Duration::from_secs(30),
             max_requests: 10_000,
+            traces: Traces::Off,
         }
     }
 }
@@ -72,6 +76,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     ids: RequestIds,
     traffic: Traffic,
+    tracing: Tracing,
 }
 
 /// Wraps the whole router. See [`crate::layers`].
@@ -102,6 +107,7 @@ impl Edge {
                 clock,
                 ids: RequestIds::new(rng),
                 traffic: Traffic::new(),
+                tracing: Tracing::new(config.traces, rng),
             }),
             cors: config.cors,
             max_body: config.max_body,
@@ -209,7 +215,12 @@ where
         let matched = MatchedRoute::default();
         request.extensions_mut().insert(matched.clone());
 
-        let span = tracing::info_span!("request", id = %id);
+        let trace = shared.tracing.of(request.headers(), trusted);
+        let span =
+            tracing::info_span!("request", id = %id, trace_id = Empty, span_id = Empty, parent_id = Empty);
+        if let Some(trace) = trace {
+            trace.record(&span);
+        }
         let answer = match &mut self.cors {
             // An OPTIONS that is no preflight belongs to the router.
             Some(cors) if !is_bare_options(&request) => {

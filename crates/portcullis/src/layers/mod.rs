@@ -27,6 +27,7 @@ mod edge;
 mod headers;
 mod request_id;
 mod shelter;
+mod trace_context;
 
 pub(crate) use self::cors::is_origin;
 pub use self::{
@@ -34,6 +35,7 @@ pub use self::{
     cors::{Cors, CorsError},
     edge::{Edge, EdgeConfig, EdgeService},
     request_id::RequestId,
+    trace_context::Traces,
 };
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::{
 };
 
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 use super::{
     Busy, HashPool,
@@ -11,6 +12,7 @@ use super::{
     worker::{Done, Job, NotDone, Work},
 };
 use crate::{
+    SPANS,
     password::{
         HashFormatError, Password, StoredHash,
         recipe::Recipe,
@@ -123,6 +125,7 @@ impl Permit {
 
     pub(super) async fn run(&self, work: Work, password: Password) -> Result<Done, HashError> {
         let pool = &self.pool.0;
+        let span = tracing::info_span!(target: SPANS, "password.hash");
         self.pool.sweep();
         let cost = pool.pace.estimate(work.recipe());
         let (reply, answer) = oneshot::channel();
@@ -139,7 +142,7 @@ impl Permit {
         if pool.sender.send(job).is_err() {
             return Err(HashError::Stopped);
         }
-        match answer.await {
+        match answer.instrument(span).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(NotDone::Late)) => Err(HashError::Busy(
                 pool.admission.busy(pool.counters.total.load.load(SeqCst)),

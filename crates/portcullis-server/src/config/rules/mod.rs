@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 
 pub(crate) use self::{
     public::{cookies, is_loopback, issuer, origins, proxies},
-    resources::{database_url, hashing, log_level, master_key, metrics, signing, tls},
+    resources::{database_url, hashing, log_level, master_key, metrics, signing, telemetry, tls},
 };
 use super::{
     layers::Origin,

@@ -1,17 +1,19 @@
 //! What the server stands on: secrets, master key, database, certificate, log, hashing threads.
 
+use hyper::header::{HeaderName, HeaderValue};
 use portcullis_core::{
     authority::check_signing,
     key::MasterKey,
     password::{Argon2Params, pool::HashPoolConfig},
     token::Algorithm,
+    url::Url,
 };
 use portcullis_store::DatabaseOptions;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{
     resolve::Resolver,
-    settings::{MetricsSettings, TlsSettings},
+    settings::{MetricsSettings, TelemetrySettings, TlsSettings},
 };
 
 /// The algorithm, the secret and the earlier secrets, which must agree.
@@ -93,6 +95,45 @@ pub(crate) fn metrics(from: &mut Resolver) -> Option<MetricsSettings> {
         listen: listen?,
         token,
     })
+}
+
+/// Where traces are sent.
+pub(crate) fn telemetry(from: &mut Resolver) -> Option<TelemetrySettings> {
+    let endpoint = from.optional_text("telemetry.otlp_endpoint");
+    let mut headers = Vec::new();
+    for header in from.secrets("telemetry.otlp_headers") {
+        match header_of(header.expose_secret()) {
+            Some(header) => headers.push(header),
+            // What is written there may be a secret.
+            None => from.refuse("telemetry.otlp_headers", "has one that is not NAME=VALUE"),
+        }
+    }
+    let service_name = from.text("telemetry.service_name");
+    let percent = u8::try_from(from.integer("telemetry.sample_percent")).unwrap_or(100);
+    let endpoint = endpoint?;
+    let good = Url::parse(&endpoint).is_some_and(|url| {
+        matches!(url.scheme.as_str(), "http" | "https") && !url.has_userinfo && !url.has_query_or_fragment
+    });
+    if !good {
+        from.refuse(
+            "telemetry.otlp_endpoint",
+            format!("`{endpoint}` is not a URL such as http://127.0.0.1:4318 or https://otlp.example.com"),
+        );
+        return None;
+    }
+    Some(TelemetrySettings {
+        endpoint,
+        headers,
+        service_name,
+        percent,
+    })
+}
+
+fn header_of(text: &str) -> Option<(String, SecretString)> {
+    let (name, value) = text.split_once('=')?;
+    let name: HeaderName = name.trim().parse().ok()?;
+    HeaderValue::from_str(value.trim()).ok()?;
+    Some((name.to_string(), value.trim().into()))
 }
 
 /// The filter of the log.

@@ -7,7 +7,7 @@ use super::Builder;
 use crate::{
     cookie::SessionCookies,
     embedded::WrongOption,
-    layers::{Cors, EdgeConfig, ForwardedBy, TrustedProxies, is_origin},
+    layers::{Cors, EdgeConfig, ForwardedBy, Traces, TrustedProxies, is_origin},
 };
 
 /// What stands around the router: [`Portcullis::edge`](crate::Portcullis::edge).
@@ -63,6 +63,13 @@ impl Builder {
         self
     }
 
+    /// Which requests have a span that is exported; none unless told. Whoever tells has a layer of `tracing` that exports the
+    /// span `request` by its fields `trace_id`, `span_id` and `parent_id`, as the server has.
+    pub fn traces(mut self, traces: Traces) -> Self {
+        self.http.traces = traces;
+        self
+    }
+
     /// A request that is not answered by then gets 503; 30 seconds unless told.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.config.request_deadline = timeout;
@@ -107,6 +114,7 @@ impl Builder {
             max_body: self.http.max_body,
             timeout: self.config.request_deadline,
             max_requests: self.http.max_requests,
+            traces: self.http.traces,
         })
     }
 }

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 
 pub(super) use self::http::acting_origins;
 use super::{KeyFile, WrongOption, roles::DeclaredAll};
-use crate::cookie::SessionCookies;
+use crate::{cookie::SessionCookies, layers::Traces};
 
 /// The options of a [`Portcullis`](super::Portcullis): see [`Portcullis::builder`](super::Portcullis::builder). They have
 /// the names and the defaults of the server's configuration.
@@ -79,6 +79,7 @@ pub(super) struct Http {
     pub(super) hsts: Option<bool>,
     pub(super) max_body: usize,
     pub(super) max_requests: usize,
+    pub(super) traces: Traces,
 }
 
 /// `iss` and `aud` of an application that nobody else asks for tokens.
@@ -102,6 +103,7 @@ impl Builder {
                 hsts: None,
                 max_body: 64 * 1024,
                 max_requests: 10_000,
+                traces: Traces::Off,
             },
             roles: DeclaredAll::default(),
             clock: Arc::new(SystemClock),
