@@ -63,7 +63,7 @@ use crate::{
     docs_page,
     openapi::Documentation,
     problem::{DEFAULT_REALM, Problem},
-    provider::{AnyProvider, Identifies, WithState},
+    provider::{AnyProvider, Identifies, TokenSources, WithState},
     routing::{IntoMethodRoute, get},
 };
 
@@ -87,6 +87,7 @@ pub struct Gate<S = (), U = LocalUser> {
     realm: Cow<'static, str>,
     documentation: Option<Documentation>,
     csrf_by_layer: bool,
+    sources: Option<TokenSources>,
 }
 
 impl<S, U> Gate<S, U>
@@ -103,6 +104,7 @@ where
             realm: Cow::Borrowed(DEFAULT_REALM),
             documentation: None,
             csrf_by_layer: false,
+            sources: None,
         }
     }
 
@@ -111,6 +113,28 @@ where
     pub fn realm(mut self, realm: impl Into<Cow<'static, str>>) -> Self {
         self.realm = realm.into();
         self
+    }
+
+    /// Says where the provider looks for tokens, in the place of
+    /// [`AuthProvider::token_sources`](crate::provider::AuthProvider::token_sources): for a function under
+    /// `#[auth_provider]`, which cannot say it itself. The OpenAPI document tells of them, and if one is a cookie, the gate
+    /// is not built without [`Gate::csrf`].
+    ///
+    /// ```
+    /// use portcullis::{Gate, provider::TokenSources};
+    ///
+    /// fn by_key(gate: Gate) -> Gate { gate.token_sources(TokenSources::default().query("key")) }
+    /// ```
+    #[must_use]
+    pub fn token_sources(mut self, sources: TokenSources) -> Self {
+        self.sources = Some(sources);
+        self
+    }
+
+    fn sources(&self) -> TokenSources {
+        self.sources
+            .clone()
+            .unwrap_or_else(|| self.provider.token_sources())
     }
 
     fn map(mut self, map: impl FnOnce(Routes<S, U>) -> Routes<S, U>) -> Self {
@@ -214,6 +238,7 @@ where
             realm: self.realm,
             documentation: self.documentation,
             csrf_by_layer: self.csrf_by_layer,
+            sources: self.sources,
         }
     }
 
@@ -243,7 +268,7 @@ where
     /// The OpenAPI document, if the gate was given something to say by [`Gate::documented`].
     pub fn openapi(&self) -> Option<OpenApi> {
         let documentation = self.documentation.as_ref()?;
-        Some(documentation.document(self.routes.described(), self.provider.token_sources()))
+        Some(documentation.document(self.routes.described(), self.sources()))
     }
 
     /// Who may call what.
@@ -272,8 +297,8 @@ where
     /// # Errors
     /// When two routes are in each other's way, a path cannot be served, or forged requests would be.
     pub fn into_router(self) -> Result<Router<S>, GateError> {
-        let by_cookie = self.provider.token_sources().cookie_name().is_some();
-        if by_cookie && !self.csrf_by_layer {
+        let sources = self.sources();
+        if sources.cookie_name().is_some() && !self.csrf_by_layer {
             let fallback = self.fallback.as_ref().and_then(Route::forgeable);
             if let Some(error) = self.routes.forgeable().or(fallback) {
                 return Err(error);
@@ -281,9 +306,7 @@ where
         }
         let mut routes = self.routes;
         if let Some(documentation) = &self.documentation {
-            let document = serde_json::to_vec(
-                &documentation.document(routes.described(), self.provider.token_sources()),
-            )?;
+            let document = serde_json::to_vec(&documentation.document(routes.described(), sources))?;
             routes = routes.merge(Self::own_routes(document.into()));
         }
         let keeper = Keeper {

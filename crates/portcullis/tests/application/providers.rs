@@ -6,6 +6,7 @@ use axum::{
 };
 use portcullis::{
     Caller, CurrentUser, Gate, Public, auth_provider,
+    gate::GateError,
     openapi::Documentation,
     provider::{AuthError, AuthProvider, Parts, TokenSources},
     routing::get,
@@ -154,4 +155,32 @@ async fn the_document_says_where_tokens_are_looked_for() {
         .unwrap();
     assert_eq!(app.clone().oneshot(request).await.unwrap().status(), 200);
     assert_eq!(call(&app, "GET", "/me?token=ada", None).await.1, "ada");
+}
+
+#[test]
+fn of_a_function_the_gate_is_told_where_it_looks() {
+    #[auth_provider]
+    async fn by_cookie(headers: &HeaderMap) -> Result<Member, AuthError> {
+        let cookies = portcullis::cookie::Cookies::of(headers);
+        let id = cookies.get("sid").ok().flatten().ok_or(AuthError::Missing)?;
+        Ok(Member { id: id.to_owned() })
+    }
+    #[derive(Clone, Caller)]
+    struct Member {
+        id: String,
+    }
+    async fn me(member: CurrentUser<Member>) -> String {
+        member.0.id
+    }
+    let gate = Gate::<(), Member>::new(by_cookie)
+        .token_sources(TokenSources::default().cookie("sid"))
+        .route("/me", get(me))
+        .documented(Documentation::new("Test", "1"));
+    let document = serde_json::to_value(gate.openapi().unwrap()).unwrap();
+    assert_eq!(
+        document["components"]["securitySchemes"]["cookieAuth"]["name"],
+        "sid"
+    );
+    let error = gate.with_state(()).into_router().map(|_: Router| ()).unwrap_err();
+    assert!(matches!(error, GateError::Forgeable { .. }), "{error}");
 }
