@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{Place, Server},
+    migrate::on_postgres,
     tls,
 };
 
@@ -111,32 +112,36 @@ fn place() -> Place {
 fn used() -> (Place, Server) {
     let place = place();
     let server = place.serve(&[]);
+    using(&server);
+    (place, server)
+}
+
+fn using(server: &Server) {
     let ada = json!({ "email": "ada@example.com", "password": "correct horse 9", "name": "Ada" });
-    let (status, registered) = post(&server, "/auth/register", &ada);
+    let (status, registered) = post(server, "/auth/register", &ada);
     assert_eq!(status, 201, "{registered}");
-    assert_eq!(post(&server, "/auth/register", &ada).0, 409);
+    assert_eq!(post(server, "/auth/register", &ada).0, 409);
     let login = json!({ "email": "ada@example.com", "password": "correct horse 9" });
-    let (status, pair) = post(&server, "/auth/login", &login);
+    let (status, pair) = post(server, "/auth/login", &login);
     assert_eq!(status, 200, "{pair}");
     let wrong = json!({ "email": "ada@example.com", "password": "wrong horse 9" });
-    assert_eq!(post(&server, "/auth/login", &wrong).0, 401);
-    assert_eq!(post(&server, "/auth/login", &login).0, 429, "by address");
+    assert_eq!(post(server, "/auth/login", &wrong).0, 401);
+    assert_eq!(post(server, "/auth/login", &login).0, 429, "by address");
     let refresh = json!({ "refresh_token": pair["refresh_token"] });
-    let (status, fresh) = post(&server, "/auth/refresh", &refresh);
+    let (status, fresh) = post(server, "/auth/refresh", &refresh);
     assert_eq!(status, 200, "{fresh}");
     let token = fresh["access_token"].as_str().unwrap();
-    assert_eq!((me(&server, token), me(&server, token)), (200, 200));
-    assert_eq!(me(&server, "garbage"), 401);
+    assert_eq!((me(server, token), me(server, token)), (200, 200));
+    assert_eq!(me(server, "garbage"), 401);
     let (status, _) = send(
         server.address(),
         &format!("POST /auth/logout HTTP/1.1\r\nAuthorization: Bearer {token}"),
         "",
     );
     assert_eq!(status, 200);
-    assert_eq!(me(&server, token), 401);
+    assert_eq!(me(server, token), 401);
     assert_eq!(send(server.address(), "GET /made/up/path HTTP/1.1", "").0, 404);
     assert_eq!(send(server.address(), "MADEUP /me HTTP/1.1", "").0, 405);
-    (place, server)
 }
 
 /// The families of a scrape: name and kind.
@@ -213,6 +218,29 @@ fn promtool_reads_a_scrape_and_has_nothing_to_say() {
     let (_place, server) = used();
     let said = promtool_accepts(&["check", "metrics"], &scrape(&server));
     assert_eq!(said, "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_counts_the_same() {
+    let (_place, on_file) = used();
+    let (_database, place) = on_postgres().await;
+    let place = place
+        .env("PORTCULLIS_METRICS__LISTEN", "127.0.0.1:0")
+        .env("PORTCULLIS_LIMITS__LOGIN_PER_ADDRESS", "2/hour");
+    let server = place.serve(&["--migrate"]);
+    using(&server);
+    let text = scrape(&server);
+    assert_eq!(families(&text), families(&scrape(&on_file)));
+    for line in [
+        r#"portcullis_logins_total{result="ok"} 1"#,
+        r#"portcullis_database_info{engine="postgres"} 1.0"#,
+        r#"portcullis_database_connections_max{pool="main"} 10.0"#,
+        r#"portcullis_database_connections_max{pool="feed"} 1.0"#,
+        r#"portcullis_database_connections{pool="feed"} 1.0"#,
+        r#"portcullis_database_connections_refused_total{pool="main"} 0"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
 }
 
 #[test]

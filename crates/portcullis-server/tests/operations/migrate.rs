@@ -5,7 +5,7 @@ use crate::harness::Place;
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// A place on a PostgreSQL database without tables.
-async fn on_postgres() -> (TestDatabase, Place) {
+pub(crate) async fn on_postgres() -> (TestDatabase, Place) {
     let database = TestDatabase::empty(Engine::Postgres).await;
     let place = Place::new()
         .env("PORTCULLIS_DATABASE__URL", database.url())
