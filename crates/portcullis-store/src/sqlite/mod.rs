@@ -43,7 +43,10 @@ impl Sqlite {
         roles: Arc<RoleCache>,
     ) -> Result<Self, OpenError> {
         make_file(path, options.migrate)?;
-        close_to(GROUP_AND_OTHERS, path);
+        if options.migrate {
+            // Whoever only looks (`portcullis doctor`) leaves the file as it is, and says so.
+            close_to(GROUP_AND_OTHERS, path);
+        }
         let opener = Opener {
             path: path.to_owned(),
             timeout: options.timeout,
