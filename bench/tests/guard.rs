@@ -11,10 +11,10 @@ async fn a_guard_allocates_nothing_but_the_place_of_the_user() {
     let (first, second) = (setup.request(), setup.request());
     let bare = allocation_counter::measure(|| drop(answer(&mut setup.bare, first)));
     let guarded = allocation_counter::measure(|| drop(answer(&mut setup.guarded, second)));
-    assert_eq!(
-        guarded.count_total - bare.count_total,
-        1,
-        "the box in which the request carries the user's Arc: bare {bare:?}, guarded {guarded:?}"
+    // Fewer where the place that it finds has to be made without it, too.
+    assert!(
+        guarded.count_total <= bare.count_total + 1,
+        "more than the box in which the request carries the user's Arc: bare {bare:?}, guarded {guarded:?}"
     );
 }
 
