@@ -56,6 +56,14 @@ impl Reader {
             Self::Postgres(connection) => Connection::Postgres(connection),
         }
     }
+
+    /// Nobody else gets this connection.
+    pub(crate) fn discard(&mut self) {
+        match self {
+            Self::Sqlite(connection) => connection.discard(),
+            Self::Postgres(connection) => connection.discard(),
+        }
+    }
 }
 
 impl Database {
@@ -68,9 +76,7 @@ impl Database {
         let roles = Arc::new(RoleCache::default());
         let db = match options.place()? {
             Place::Sqlite(path) => Db::Sqlite(Sqlite::open(&path, options, Arc::clone(&roles)).await?),
-            Place::Postgres(connect) => {
-                Db::Postgres(Postgres::open(*connect, options, Arc::clone(&roles)).await?)
-            }
+            Place::Postgres(hosts) => Db::Postgres(Postgres::open(hosts, options, Arc::clone(&roles)).await?),
         };
         Ok(Self::of(db, roles))
     }
@@ -229,6 +235,14 @@ impl Database {
         }
     }
 
+    /// Resolves when another node says that it wrote to the feed. Processes that share a SQLite file do not tell each other.
+    pub(crate) async fn moved(&self) {
+        match &self.inner.db {
+            Db::Sqlite(_) => std::future::pending().await,
+            Db::Postgres(postgres) => postgres.moved().await,
+        }
+    }
+
     /// A read, bounded in time.
     pub(crate) async fn timed<T>(
         &self,
@@ -242,15 +256,31 @@ impl Database {
     }
 }
 
-/// Runs a read on a connection from the pool: `read!(self, reader, |connection| query(connection, ..))`.
+/// Runs a read on a connection from the pool, again when that breaks: `read!(self, reader, |connection| query(connection, ..))`.
 macro_rules! read {
     ($database:expr, $reader:ident, |$connection:ident| $query:expr) => {{
         let database = $database;
         database
             .timed(async {
-                let mut reader = database.$reader().await.map_err($crate::act::store_error)?;
-                let $connection = &mut reader.sql();
-                $query.await.map_err($crate::act::Failure::into_error)
+                let mut tries = $crate::postgres::Tries::default();
+                loop {
+                    let mut reader = database.$reader().await.map_err($crate::act::store_error)?;
+                    let failure = {
+                        let $connection = &mut reader.sql();
+                        match $query.await {
+                            Ok(read) => break Ok(read),
+                            Err(failure) => failure,
+                        }
+                    };
+                    if failure.spoils() {
+                        reader.discard();
+                    }
+                    drop(reader);
+                    let Some(pause) = failure.again(&mut tries) else {
+                        break Err(failure.into_error());
+                    };
+                    tokio::time::sleep(pause).await;
+                }
             })
             .await
     }};

@@ -21,6 +21,20 @@ pub(crate) async fn lock_user(connection: &mut Connection<'_>, user: Uuid) -> Re
     }
 }
 
+/// What the clock of the database says, in milliseconds since the epoch. SQLite has none of its own. For comparing clocks
+/// and nothing else: instants that are stored come from the one `Clock`.
+pub(crate) async fn clock(connection: &mut Connection<'_>) -> Result<Option<i64>, sqlx::Error> {
+    match connection {
+        Connection::Sqlite(_) => Ok(None),
+        Connection::Postgres(c) => {
+            sqlx::query_scalar("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")
+                .fetch_one(&mut **c)
+                .await
+                .map(Some)
+        }
+    }
+}
+
 /// Begins a transaction of PostgreSQL in which a statement, and a pause between two, may take so long and no longer. In one
 /// round trip, and gone with the transaction: the connection belongs to an application.
 pub(crate) fn begin_within(timeout: Duration) -> AssertSqlSafe<String> {
@@ -39,6 +53,28 @@ pub(crate) fn worth_retrying(error: &sqlx::Error) -> bool {
     };
     // Serialization failure, deadlock, foreign key (PostgreSQL, appendix A).
     matches!(error.code().as_deref(), Some("40001" | "40P01" | "23503"))
+}
+
+/// Whether the connection is gone or of no use: it broke, the server ends it or stops, or takes no writes any more because
+/// another one does. Before a COMMIT was sent, nothing of the act remains.
+pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        // Class 08: connection; shutdown, crash, no connections now; read-only transaction.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03" | "25006")
+        }),
+        _ => false,
+    }
+}
+
+/// Whether whoever does not answer may do so soon: nobody listens yet, or the server says that it is starting or full.
+pub(crate) fn is_starting(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+        sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("57P03" | "53300")),
+        _ => false,
+    }
 }
 
 /// Whether a failed COMMIT certainly left nothing behind: the server itself said so, and did not die saying it.
@@ -84,6 +120,13 @@ pub(crate) fn is_corrupt(error: &sqlx::Error) -> bool {
 /// Whether PostgreSQL gave up waiting for a lock (`lock_timeout`).
 pub(crate) fn is_lock_timeout(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some("55P03"))
+}
+
+/// Whether the server does not know the statement: it speaks the protocol of PostgreSQL and is something else.
+pub(crate) fn is_unknown_statement(error: &sqlx::Error) -> bool {
+    // Not supported, syntax error (PostgreSQL, appendix A).
+    matches!(error, sqlx::Error::Database(error)
+        if matches!(error.code().as_deref(), Some("0A000" | "42601")))
 }
 
 /// Whether SQLite says that the file is something else (`SQLITE_NOTADB`).

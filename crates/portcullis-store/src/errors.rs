@@ -97,6 +97,29 @@ pub enum OpenError {
         #[source]
         source: sqlx::Error,
     },
+    /// The one PostgreSQL takes no writes.
+    #[error(
+        "the PostgreSQL at {place} takes no writes: it is a standby, or set to read-only. Name the primary, or all hosts: \
+         `postgres://user:password@db1,db2/database?target_session_attrs=read-write`"
+    )]
+    Standby {
+        /// Host, port, database.
+        place: String,
+    },
+    /// None of many takes writes.
+    #[error(
+        "no host in the database URL takes writes: {hosts}. Promote one, or name the host that was promoted"
+    )]
+    NoPrimary {
+        /// What is the matter with each.
+        hosts: String,
+    },
+    /// Asks for a PostgreSQL that takes no writes.
+    #[error(
+        "Portcullis writes: the database URL can say `target_session_attrs=read-write` or `primary`, and means that also \
+         without it"
+    )]
+    TargetSession,
     /// Text is not stored as UTF-8.
     #[error(
         "the database at {place} has the encoding {encoding}: make one with `CREATE DATABASE .. ENCODING 'UTF8'`"

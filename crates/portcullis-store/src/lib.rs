@@ -21,6 +21,7 @@ mod key;
 mod metrics;
 mod migration;
 mod options;
+mod pause;
 mod pool;
 mod postgres;
 mod revoked;

@@ -1,9 +1,12 @@
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
-use crate::OpenError;
+use crate::{OpenError, postgres};
+
+/// More than a node has under way in a good hour, and few enough to be through within a second or two.
+const QUEUE: u32 = 500;
 
 /// Where the database is and how to use it.
 ///
@@ -16,8 +19,9 @@ use crate::OpenError;
 #[derive(Clone)]
 pub struct DatabaseOptions {
     /// `sqlite:///path/file.db`, `sqlite:relative/file.db`, or
-    /// `postgres://user:password@host:port/database?sslmode=verify-full`. The path of a SQLite file is taken as it
-    /// stands, without any decoding.
+    /// `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=FILE`. The path of a SQLite file is
+    /// taken as it stands, without any decoding. Of many PostgreSQL hosts (`@db1,db2:5433/`), the one that takes writes is
+    /// used, and is looked for again when it fails.
     pub url: SecretString,
     /// Most connections at once: of PostgreSQL, or that read from SQLite (one more writes). One more is kept for the
     /// feed. 10 by default.
@@ -25,6 +29,11 @@ pub struct DatabaseOptions {
     /// How long to wait for a connection, for one statement, for the lock of a SQLite file, for a place in its queue.
     /// 5 seconds by default.
     pub timeout: Duration,
+    /// How many may wait for a connection at a time; who comes then is refused at once. 500 by default.
+    pub queue: u32,
+    /// Whether nodes tell each other of revocations by NOTIFY of PostgreSQL. They do by default; without, they learn of them
+    /// when they look by themselves.
+    pub notify: bool,
     /// Whether [`Database::open`](crate::Database::open) applies the migrations that are missing. It does by default;
     /// without, [`Database::pending_migrations`](crate::Database::pending_migrations) tells.
     pub migrate: bool,
@@ -38,6 +47,8 @@ impl DatabaseOptions {
             url: SecretString::from(url.into()),
             max_connections: 10,
             timeout: Duration::from_secs(5),
+            queue: QUEUE,
+            notify: true,
             migrate: true,
         }
     }
@@ -70,9 +81,7 @@ impl DatabaseOptions {
             return Ok(Place::Sqlite(PathBuf::from(path)));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            // The text of the error is not shown: it may repeat a part of the password.
-            let options = PgConnectOptions::from_str(url).map_err(|_| OpenError::PostgresUrl)?;
-            return Ok(Place::Postgres(Box::new(options)));
+            return postgres::hosts_of(url).map(Place::Postgres);
         }
         Err(OpenError::Scheme)
     }
@@ -94,6 +103,8 @@ pub struct PoolShare {
     /// How long to wait for a connection, for one statement of an act, for a place in the queue of SQLite. 5 seconds by
     /// default. For how long a locked SQLite file is waited for, the `busy_timeout` of the pool says.
     pub timeout: Duration,
+    /// How many may wait for a connection at a time; who comes then is refused at once. 500 by default.
+    pub queue: u32,
     /// Whether the migrations that are missing are applied. They are by default; without,
     /// [`Database::pending_migrations`](crate::Database::pending_migrations) tells.
     pub migrate: bool,
@@ -104,6 +115,7 @@ impl Default for PoolShare {
         Self {
             max_connections: 10,
             timeout: Duration::from_secs(5),
+            queue: QUEUE,
             migrate: true,
         }
     }
@@ -113,7 +125,8 @@ impl Default for PoolShare {
 #[derive(Debug)]
 pub(crate) enum Place {
     Sqlite(PathBuf),
-    Postgres(Box<PgConnectOptions>),
+    /// Hosts of which one takes writes; never empty.
+    Postgres(Vec<PgConnectOptions>),
 }
 
 #[cfg(test)]

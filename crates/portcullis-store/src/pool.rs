@@ -1,7 +1,9 @@
 //! A pool of connections: one of ours, or a share of the application's.
 
 use std::{
+    io,
     ops::{Deref, DerefMut},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -9,22 +11,32 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use portcullis_core::metrics::Counter;
-
 use sqlx::{
     Pool,
     pool::{PoolConnection, PoolOptions},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 use crate::PoolShare;
 
+/// Whoever waits for longer than this begins to doubt that the database is still where it was.
+const SOON: Duration = Duration::from_millis(300);
+
 /// A pool from which connections are taken. Closing a share leaves the application's pool open.
 pub(crate) struct Connections<DB: sqlx::Database> {
-    pool: Pool<DB>,
+    pool: ArcSwap<Pool<DB>>,
     share: Option<Share>,
     waiting: AtomicU32,
     refused: Counter,
+    /// Places for those that have a connection, and those that wait for one.
+    entry: Option<Arc<Semaphore>>,
+    /// Is told when there is no connection for a while.
+    doubt: Option<Doubt>,
 }
 
 /// A pool as it is now.
@@ -57,6 +69,8 @@ impl Drop for Waiting<'_> {
     }
 }
 
+type Doubt = Box<dyn Fn() + Send + Sync>;
+
 struct Share {
     places: Arc<Semaphore>,
     most: u32,
@@ -68,6 +82,7 @@ pub(crate) struct Held<DB: sqlx::Database> {
     connection: PoolConnection<DB>,
     // Dropped after the connection.
     _place: Option<OwnedSemaphorePermit>,
+    _entry: Option<OwnedSemaphorePermit>,
 }
 
 impl<DB: sqlx::Database> Connections<DB> {
@@ -79,32 +94,49 @@ impl<DB: sqlx::Database> Connections<DB> {
     /// A share of the pool of an application.
     pub(crate) fn share_of(pool: Pool<DB>, share: &PoolShare) -> Self {
         let most = u16::try_from(share.max_connections).unwrap_or(u16::MAX).max(1);
+        let queue = share.queue;
         let share = Share {
             places: Arc::new(Semaphore::new(most.into())),
             most: most.into(),
             timeout: share.timeout,
         };
-        Self::new(pool, Some(share))
+        Self::new(pool, Some(share)).bounded(most.into(), queue)
     }
 
     fn new(pool: Pool<DB>, share: Option<Share>) -> Self {
         Self {
-            pool,
+            pool: ArcSwap::from_pointee(pool),
             share,
             waiting: AtomicU32::new(0),
             refused: Counter::default(),
+            entry: None,
+            doubt: None,
         }
     }
 
     pub(crate) fn numbers(&self) -> PoolNumbers {
-        let most = self.pool.options().get_max_connections();
+        let pool = self.pool.load();
+        let most = pool.options().get_max_connections();
         PoolNumbers {
-            size: self.pool.size(),
-            idle: self.pool.num_idle(),
+            size: pool.size(),
+            idle: pool.num_idle(),
             most: self.share.as_ref().map_or(most, |share| share.most.min(most)),
             waiting: self.waiting.load(Relaxed),
             refused: self.refused.get(),
         }
+    }
+
+    /// Of those that find all `most` connections taken, `queue` may wait.
+    pub(crate) fn bounded(mut self, most: u32, queue: u32) -> Self {
+        let entries = usize::try_from(most.saturating_add(queue)).unwrap_or(Semaphore::MAX_PERMITS);
+        self.entry = Some(Arc::new(Semaphore::new(entries.min(Semaphore::MAX_PERMITS))));
+        self
+    }
+
+    /// Tells `doubt` when there is no connection for a while.
+    pub(crate) fn doubting(mut self, doubt: impl Fn() + Send + Sync + 'static) -> Self {
+        self.doubt = Some(Box::new(doubt));
+        self
     }
 
     /// Whether it belongs to the application.
@@ -114,12 +146,23 @@ impl<DB: sqlx::Database> Connections<DB> {
 
     /// How its connections are made.
     pub(crate) fn connect_options(&self) -> Arc<<DB::Connection as sqlx::Connection>::Options> {
-        self.pool.connect_options()
+        self.pool.load().connect_options()
     }
 
+    /// Connections from another pool from now on. Who waits for one of the old pool gets one of the new; what is under way
+    /// goes on.
+    pub(crate) fn replace(&self, pool: Pool<DB>) {
+        let old = self.pool.swap(Arc::new(pool));
+        tokio::spawn(async move { old.close().await });
+    }
+
+    /// A connection.
+    ///
+    /// # Errors
+    /// When there is none in time, or when too many wait already.
     pub(crate) async fn acquire(&self) -> Result<Held<DB>, sqlx::Error> {
         let waiting = Waiting::begin(&self.waiting);
-        let acquired = self.take().await;
+        let acquired = self.enter().await;
         drop(waiting);
         if acquired.is_err() {
             self.refused.add(1);
@@ -127,34 +170,77 @@ impl<DB: sqlx::Database> Connections<DB> {
         acquired
     }
 
-    async fn take(&self) -> Result<Held<DB>, sqlx::Error> {
+    async fn enter(&self) -> Result<Held<DB>, sqlx::Error> {
+        let entry = match &self.entry {
+            Some(entry) => Some(Arc::clone(entry).try_acquire_owned().map_err(|_| crowded())?),
+            None => None,
+        };
         let Some(share) = &self.share else {
             return Ok(Held {
-                connection: self.pool.acquire().await?,
+                connection: self.take().await?,
                 _place: None,
+                _entry: entry,
             });
         };
         // The application may have set its pool to wait for longer than anybody waits for us.
-        let held = tokio::time::timeout(share.timeout, async {
+        let held = timeout(share.timeout, async {
             let place = Arc::clone(&share.places).acquire_owned().await;
             Ok(Held {
                 _place: Some(place.map_err(|_| sqlx::Error::PoolClosed)?),
-                connection: self.pool.acquire().await?,
+                connection: self.take().await?,
+                _entry: entry,
             })
         });
         held.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
+    async fn take(&self) -> Result<PoolConnection<DB>, sqlx::Error> {
+        loop {
+            let pool = self.pool.load_full();
+            let taken = self.take_from(&pool).await;
+            let replaced = !Arc::ptr_eq(&pool, &self.pool.load());
+            if !(replaced && matches!(taken, Err(sqlx::Error::PoolClosed))) {
+                return taken;
+            }
+        }
+    }
+
+    async fn take_from(&self, pool: &Pool<DB>) -> Result<PoolConnection<DB>, sqlx::Error> {
+        let mut taking = pin!(pool.acquire());
+        let Some(doubt) = &self.doubt else {
+            return taking.await;
+        };
+        if let Ok(taken) = timeout(SOON, &mut taking).await {
+            if taken.is_err() {
+                doubt();
+            }
+            return taken;
+        }
+        doubt();
+        taking.await
+    }
+
     /// Waits for what is under way; nothing is taken from it afterwards.
     pub(crate) async fn close(&self) {
         match &self.share {
-            None => self.pool.close().await,
+            None => self.pool.load_full().close().await,
             Some(share) => {
                 // Fails when it is closed already.
                 let _ = share.places.acquire_many(share.most).await;
                 share.places.close();
             }
         }
+    }
+}
+
+fn crowded() -> sqlx::Error {
+    sqlx::Error::Io(io::Error::other("too many wait for the database already"))
+}
+
+impl<DB: sqlx::Database> Held<DB> {
+    /// Nobody else gets this connection: something is wrong with it.
+    pub(crate) fn discard(&mut self) {
+        self.connection.close_on_drop();
     }
 }
 

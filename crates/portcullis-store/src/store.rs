@@ -243,6 +243,10 @@ impl Store for Database {
         Ok(read)
     }
 
+    async fn feed_moved(&self) {
+        self.moved().await;
+    }
+
     async fn append_audit(&self, events: Vec<AuditEvent>) -> Result<(), StoreError> {
         self.act(audit::AppendAudit { events })
             .await
@@ -304,6 +308,10 @@ impl Store for Database {
 
     async fn ping(&self) -> Result<(), StoreError> {
         read!(self, reader, |c| upkeep::ping(c))
+    }
+
+    async fn database_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        read!(self, reader, |c| upkeep::database_time(c))
     }
 }
 

@@ -23,6 +23,7 @@ pub mod jwt;
 pub mod manners;
 pub mod memory;
 pub mod people;
+pub mod postgres;
 pub mod server;
 pub mod stopwatch;
 pub mod walk;

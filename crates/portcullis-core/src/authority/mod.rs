@@ -29,6 +29,7 @@ mod metrics;
 mod open;
 mod passwords;
 mod profiles;
+mod readiness;
 mod refresh;
 mod register;
 mod sessions;
@@ -52,9 +53,13 @@ pub use self::{
     limits::{Pair, RateLimits},
     login::LoginRequest,
     open::{FINGERPRINT, OpenError, Ports},
+    readiness::{ClockSkew, MAX_CLOCK_SKEW, NotReady},
     register::Registration,
 };
-use self::{audit_sink::AuditSink, limits::Rules, metrics::Counts, open::KeyReload, profiles::Profiles};
+use self::{
+    audit_sink::AuditSink, limits::Rules, metrics::Counts, open::KeyReload, profiles::Profiles,
+    readiness::Readiness,
+};
 use crate::{
     clock::Clock,
     device::{DeviceKeys, UnknownIdentifiers},
@@ -93,6 +98,7 @@ pub struct Authority {
     metrics: Metrics,
     counts: Counts,
     key_reload: Arc<KeyReload>,
+    readiness: Readiness,
     node: String,
     retention: std::time::Duration,
     longest_ttl: std::time::Duration,
@@ -152,15 +158,6 @@ impl Authority {
     pub fn session_of(&self, refresh_token: &str) -> Option<SessionId> {
         let presented = PresentedRefresh::read(refresh_token, &self.session_keys).ok()?;
         Some(presented.session)
-    }
-
-    /// Whether this node may answer: the index is complete and fresh, and the database is there.
-    pub async fn ready(&self) -> Result<(), TryLater> {
-        self.follower
-            .ensure_fresh()
-            .await
-            .map_err(|stale| TryLater::Unavailable(stale.to_string()))?;
-        Ok(self.store.ping().await?)
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::{
     Authority, AuthorityConfig, Caller, act::act_context, audit_sink::AuditSink, change_retention,
-    metrics::Counts, profiles::Profiles,
+    metrics::Counts, profiles::Profiles, readiness::Readiness,
 };
 use crate::{
     audit::Actor,
@@ -186,6 +186,7 @@ impl Authority {
             index,
             profiles,
             key_reload,
+            readiness: Readiness::default(),
             retention,
             longest_ttl: longest,
         });

@@ -25,6 +25,12 @@ pub trait Feed: Send + Sync + 'static {
 
     /// The changes since `position` ([`Store::read_feed`]).
     async fn read(&self, position: &Lanes) -> Result<FeedRead, StoreError>;
+
+    /// Resolves when somebody says that there are new rows ([`Store::feed_moved`]). Only a hint: nothing depends on it but
+    /// how soon they are read.
+    async fn moved(&self) {
+        std::future::pending::<()>().await;
+    }
 }
 
 #[async_trait]
@@ -43,5 +49,9 @@ impl<S: Store + ?Sized> Feed for S {
 
     async fn read(&self, position: &Lanes) -> Result<FeedRead, StoreError> {
         self.read_feed(position).await
+    }
+
+    async fn moved(&self) {
+        self.feed_moved().await;
     }
 }

@@ -171,6 +171,12 @@ pub trait Store: Send + Sync + 'static {
     /// The changes since `position`.
     async fn read_feed(&self, position: &Lanes) -> Result<FeedRead, StoreError>;
 
+    /// Resolves when somebody says that the feed has new rows, where the database can carry such word. It may come for
+    /// nothing, and it may be lost: who reads the feed at set times does not need it.
+    async fn feed_moved(&self) {
+        std::future::pending::<()>().await;
+    }
+
     // Audit
 
     /// Adds events (those that no other act carries with it).
@@ -205,4 +211,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// What the clock of the database says; `None` where it is that of this machine (SQLite). Like [`Store::ping`] it asks
+    /// the database in any case.
+    async fn database_time(&self) -> Result<Option<Timestamp>, StoreError>;
 }

@@ -71,6 +71,12 @@ pub(crate) struct DatabaseSettings {
     pub(crate) url: Option<SecretString>,
     /// Connections at most.
     pub(crate) max_connections: u32,
+    /// How long to wait for a connection, and for one statement.
+    pub(crate) timeout: Duration,
+    /// How many may wait for a connection.
+    pub(crate) queue: u32,
+    /// Whether nodes tell each other of revocations.
+    pub(crate) notify: bool,
     /// Whether a server applies pending migrations to PostgreSQL.
     pub(crate) migrate: bool,
 }
@@ -215,6 +221,9 @@ impl Settings {
             database: DatabaseSettings {
                 url: rules::database_url(from),
                 max_connections: from.integer("database.max_connections"),
+                timeout: from.duration("database.timeout"),
+                queue: from.integer("database.queue"),
+                notify: from.flag("database.notify"),
                 migrate: from.flag("database.migrate"),
             },
             token,

@@ -77,13 +77,35 @@ pub(crate) const KEYS: &[Key] = &[
         "database.url",
         Text,
         "postgres://portcullis:PASSWORD@db.example.com/portcullis",
-        "Database: sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME. Without it, portcullis.db in the data folder.",
+        "Database: sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME. Without it, portcullis.db in the data folder. Of several \
+         hosts (HOST1,HOST2:5433) the one that takes writes is used. ?sslmode=verify-full&sslrootcert=FILE encrypts and \
+         verifies.",
     ),
     key(
         "database.max_connections",
         Integer(2, 1000),
         Is("10"),
-        "Connections held to the database at most, for reading (SQLite) or altogether (PostgreSQL).",
+        "Connections held to the database at most, for reading (SQLite) or altogether (PostgreSQL). Two more are kept for \
+         revocations: to read of them, and to hear that there are some.",
+    ),
+    key(
+        "database.timeout",
+        Time(Duration::from_millis(100), MINUTE),
+        Is("5s"),
+        "How long to wait for a connection, and for one statement. What takes longer is answered 503.",
+    ),
+    key(
+        "database.queue",
+        Integer(1, 1_000_000),
+        Is("500"),
+        "Requests that may wait for a connection at a time. More get 503 at once.",
+    ),
+    key(
+        "database.notify",
+        Bool,
+        Is("true"),
+        "Nodes tell each other of revocations by NOTIFY of PostgreSQL, on a connection of their own. Off, they learn of them when \
+         they look by themselves, every half second: for poolers through which LISTEN does not work.",
     ),
     key(
         "database.migrate",

@@ -165,6 +165,9 @@ fn builder(settings: &Settings, address: SocketAddr) -> Builder {
     }
     builder
         .max_connections(settings.database.max_connections)
+        .database_timeout(settings.database.timeout)
+        .database_queue(settings.database.queue)
+        .database_notify(settings.database.notify)
         .configure(|own| *own = config)
         .trusted_proxies(settings.http.trusted_proxies.iter().map(ToString::to_string))
         .cors_origins(&settings.cors_origins)
@@ -193,6 +196,9 @@ pub(crate) fn database_options(settings: &Settings, folder: Option<&DataDir>) ->
         options.url = url.clone();
     }
     options.max_connections = settings.database.max_connections;
+    options.timeout = settings.database.timeout;
+    options.queue = settings.database.queue;
+    options.notify = settings.database.notify;
     options
 }
 

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use portcullis_core::clock::MovableClock;
+use portcullis_core::clock::{Clock as _, MovableClock, SystemClock};
 use portcullis_testkit::{
     client::Client,
     people::{self, Member, PASSWORD},
-    server::{Local, Setup, configuration},
+    server::{Engine, Local, Setup, configuration},
 };
 
 on_both!(
@@ -19,6 +19,7 @@ on_both!(
     a_limit_opens_again_when_it_said,
     a_device_is_known_for_longer_than_its_session,
     an_archive_needs_a_login_of_late,
+    a_node_whose_clock_is_not_that_of_its_database_is_not_ready,
 );
 
 struct Timed {
@@ -201,4 +202,31 @@ async fn an_archive_needs_a_login_of_late(setup: Setup) {
         ada.client.get("/me/export").await.expect(200);
     }
     ada.client.get("/me/export").await.expect(429);
+}
+
+async fn a_node_whose_clock_is_not_that_of_its_database_is_not_ready(setup: Setup) {
+    let timed = start(&setup, false).await;
+    for (wrong_by, side) in [
+        (0, None),
+        (1_500, None),
+        (9_000, Some("ahead of")),
+        (-9_000, Some("behind")),
+    ] {
+        let right = SystemClock.now().millis();
+        timed.clock.step(right + wrong_by - timed.clock.now().millis());
+        let answer = timed.client().get("/readyz").await;
+        // SQLite has no clock of its own.
+        let side = side.filter(|_| setup.engine == Engine::Postgres);
+        let Some(side) = side else {
+            answer.expect(200);
+            continue;
+        };
+        let body = answer.expect(503).json();
+        assert_eq!(body["error"], "clock");
+        let detail = body["detail"].as_str().unwrap();
+        assert!(
+            detail.contains(&format!("s {side} ")) && detail.contains("NTP"),
+            "{detail}"
+        );
+    }
 }

@@ -1,13 +1,21 @@
 //! PostgreSQL: a transaction per act, run again when it meets another one.
 
+mod hosts;
+mod tries;
+mod url;
+mod word;
+
 use std::{sync::Arc, time::Duration};
 
 use portcullis_core::store::StoreError;
 use sqlx::{
-    ConnectOptions, Connection as _, PgConnection, PgPool, Postgres as Engine, Transaction,
+    Connection as _, PgConnection, PgPool, Postgres as Engine, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::{sleep, timeout};
 
+pub(crate) use self::{hosts::Hosts, tries::Tries, url::parse as hosts_of};
+use self::{hosts::Scout, word::Word};
 use crate::{
     DatabaseOptions, OpenError, PoolShare,
     act::{Act, Done, Failure, carry_out, store_error},
@@ -17,36 +25,79 @@ use crate::{
     sql::Connection,
 };
 
-/// How often to run an act before giving up on it.
-const ATTEMPTS: usize = 10;
-
 /// An open PostgreSQL database.
 pub(crate) struct Postgres {
-    pub(crate) pool: Connections<Engine>,
+    pub(crate) pool: Arc<Connections<Engine>>,
     /// One connection that nobody else takes: the feed is read however busy the others are.
-    pub(crate) feed: Connections<Engine>,
+    pub(crate) feed: Arc<Connections<Engine>>,
+    /// Tells other nodes of new rows in the feed, and hears of theirs.
+    word: Option<Word>,
+    /// Follows the primary, where there are many hosts.
+    scout: Option<Scout>,
     timeout: Duration,
     roles: Arc<RoleCache>,
 }
 
 impl Postgres {
     pub(crate) async fn open(
-        connect: PgConnectOptions,
+        hosts: Vec<PgConnectOptions>,
         options: &DatabaseOptions,
         roles: Arc<RoleCache>,
     ) -> Result<Self, OpenError> {
-        let place = place(&connect);
-        let connect = connect.disable_statement_logging();
-        let pool = pool(connect.clone(), options.max_connections.max(1), options.timeout);
-        let feed = self::pool(connect, 1, options.timeout);
+        let hosts = Arc::new(Hosts::new(hosts));
+        hosts.first(options.timeout).await?;
+        let (most, patience) = (options.max_connections.max(1), options.timeout);
+        let connections = |most| {
+            let own = Connections::own(pool(hosts.current(), most, patience));
+            let doubting = Arc::clone(&hosts);
+            if hosts.are_many() {
+                own.doubting(move || doubting.doubt())
+            } else {
+                own
+            }
+        };
+        let main = Arc::new(connections(most).bounded(most, options.queue));
+        let feed = Arc::new(connections(1));
+        let scout = hosts.are_many().then(|| {
+            let (main, feed) = (Arc::clone(&main), Arc::clone(&feed));
+            Scout::begin(Arc::clone(&hosts), move |now| {
+                main.replace(pool(now.clone(), most, patience));
+                feed.replace(pool(now, 1, patience));
+            })
+        });
+        let place = hosts.place();
         let opened = Self {
-            pool: Connections::own(pool),
-            feed: Connections::own(feed),
-            timeout: options.timeout,
+            pool: main,
+            feed,
+            word: options
+                .notify
+                .then(|| Word::begin(move || pool(hosts.current(), 1, patience), patience)),
+            scout,
+            timeout: patience,
             roles,
         };
         opened.ready(&place, options.migrate).await?;
+        if opened.scout.is_some() {
+            opened.warn_of_losses().await;
+        }
         Ok(opened)
+    }
+
+    /// With several hosts one is meant to take over from another. Whether it then has all that was acknowledged is a setting
+    /// of the server.
+    async fn warn_of_losses(&self) {
+        let Ok(mut connection) = self.pool.acquire().await else {
+            return;
+        };
+        let names: Result<String, _> = sqlx::query_scalar("SHOW synchronous_standby_names")
+            .fetch_one(&mut *connection)
+            .await;
+        if names.is_ok_and(|names| names.trim().is_empty()) {
+            tracing::warn!(
+                "synchronous replication is off: what the database acknowledged last may be lost when another host takes \
+                 over, revocations too; set synchronous_standby_names"
+            );
+        }
     }
 
     /// On the pool of an application.
@@ -55,12 +106,16 @@ impl Postgres {
         share: &PoolShare,
         roles: Arc<RoleCache>,
     ) -> Result<Self, OpenError> {
-        let place = place(&pool.connect_options());
-        let feed = pool::beside(&pool, share.timeout);
+        let place = Hosts::new(vec![(*pool.connect_options()).clone()]).place();
+        let patience = share.timeout;
+        let feed = pool::beside(&pool, patience);
+        let lent = pool.clone();
         let opened = Self {
-            pool: Connections::share_of(pool, share),
-            feed: Connections::own(feed),
-            timeout: share.timeout,
+            pool: Arc::new(Connections::share_of(pool, share)),
+            feed: Arc::new(Connections::own(feed)),
+            word: Some(Word::begin(move || pool::beside(&lent, patience), patience)),
+            scout: None,
+            timeout: patience,
             roles,
         };
         opened.ready(&place, share.migrate).await?;
@@ -94,31 +149,49 @@ impl Postgres {
 
     pub(crate) async fn close(&self) {
         self.pool.close().await;
+        if let Some(word) = &self.word {
+            word.end().await;
+        }
         self.feed.close().await;
     }
 
-    /// Carries out an act.
+    /// Carries out an act. It is run again where nothing of it remains for sure: it met another one, or its connection broke
+    /// before COMMIT was sent.
     pub(crate) async fn act<A: Act>(&self, act: A) -> Result<Done<A::Output>, A::Error> {
-        let mut attempt = 1;
+        let mut tries = Tries::default();
         loop {
-            match self.attempt(&act).await {
-                Err(Failure::Database(error)) if attempt < ATTEMPTS && dialect::worth_retrying(&error) => {
-                    tracing::debug!(attempt, %error, "running an act again");
-                    attempt += 1;
-                }
-                Err(failure) => return Err(failure.into_error()),
+            let mut connection = match self.pool.acquire().await {
+                Ok(connection) => connection,
+                // It was waited for already.
+                Err(error) => return Err(Failure::Database(error).into_error()),
+            };
+            let failure = match self.attempt(&act, &mut connection).await {
                 Ok(result) => return result,
+                Err(failure) => failure,
+            };
+            if failure.spoils() {
+                connection.discard();
             }
+            drop(connection);
+            let Some(pause) = failure.again(&mut tries) else {
+                return Err(failure.into_error());
+            };
+            if let Failure::Database(error) = &failure {
+                tracing::debug!(%error, "running an act again");
+            }
+            sleep(pause).await;
         }
     }
 
     /// Runs an act once. The outer error: nothing happened for sure; the inner one: what to answer.
-    async fn attempt<A: Act>(&self, act: &A) -> Result<Result<Done<A::Output>, A::Error>, Failure<A::Error>> {
-        let mut connection = self.pool.acquire().await?;
-        let mut transaction = self.begin(&mut connection).await?;
-        // The server ends each statement in time; this is for a server that no longer says anything. The connection
-        // rolls back before anybody else gets it.
-        let ran = tokio::time::timeout(
+    async fn attempt<A: Act>(
+        &self,
+        act: &A,
+        connection: &mut PgConnection,
+    ) -> Result<Result<Done<A::Output>, A::Error>, Failure<A::Error>> {
+        let mut transaction = self.begin(connection).await?;
+        // The server ends each statement in time; this is for a server that no longer says anything.
+        let ran = timeout(
             self.timeout * 2,
             carry_out(act, Connection::Postgres(&mut transaction), &self.roles),
         );
@@ -131,11 +204,16 @@ impl Postgres {
         &self,
         connection: &'c mut PgConnection,
     ) -> Result<Transaction<'c, Engine>, sqlx::Error> {
-        if self.pool.is_borrowed() {
-            connection.begin_with(dialect::begin_within(self.timeout)).await
-        } else {
-            connection.begin().await
-        }
+        let begun = async {
+            if self.pool.is_borrowed() {
+                connection.begin_with(dialect::begin_within(self.timeout)).await
+            } else {
+                connection.begin().await
+            }
+        };
+        timeout(self.timeout, begun)
+            .await
+            .unwrap_or_else(|_| Err(silent()))
     }
 
     async fn commit<T, E: From<StoreError>>(
@@ -143,7 +221,13 @@ impl Postgres {
         transaction: Transaction<'_, Engine>,
         done: Done<T>,
     ) -> Result<Result<Done<T>, E>, Failure<E>> {
-        let committed = tokio::time::timeout(self.timeout, transaction.commit()).await;
+        let committed = timeout(self.timeout, transaction.commit()).await;
+        if let Some(word) = &self.word
+            && !done.changes.is_empty()
+        {
+            // Also when the outcome is unknown.
+            word.say();
+        }
         let error = match committed {
             Ok(Ok(())) => return Ok(Ok(done)),
             Ok(Err(error)) if dialect::certainly_rolled_back(&error) => {
@@ -160,46 +244,77 @@ impl Postgres {
         Ok(Err(unknown.into()))
     }
 
+    /// Resolves when a node says that it wrote to the feed.
+    pub(crate) async fn moved(&self) {
+        match &self.word {
+            Some(word) => word.heard().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// A read, given up when the server no longer says anything.
     pub(crate) async fn timed<T>(
         &self,
         read: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        tokio::time::timeout(self.timeout * 2, read)
+        timeout(self.timeout * 2, read)
             .await
             .unwrap_or_else(|_| Err(store_error(silent())))
     }
 }
 
-/// For messages: host, port, database.
-pub(crate) fn place(connect: &PgConnectOptions) -> String {
-    format!(
-        "{}:{}/{}",
-        connect.get_host(),
-        connect.get_port(),
-        connect.get_database().unwrap_or_else(|| connect.get_username()),
-    )
-}
-
 fn silent() -> sqlx::Error {
-    sqlx::Error::Protocol("PostgreSQL did not answer in time".to_owned())
+    sqlx::Error::Protocol(SILENT.to_owned())
 }
 
-fn pool(connect: PgConnectOptions, most: u32, timeout: Duration) -> PgPool {
-    let millis = timeout.as_millis().to_string();
+/// Whether the server said nothing in time: nobody may wait for what such a connection still owes.
+fn is_silent(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Protocol(text) if text == SILENT)
+}
+
+const SILENT: &str = "PostgreSQL did not answer in time";
+
+impl<E> Failure<E> {
+    /// After which pause to run it again from the start, if at all.
+    pub(crate) fn again(&self, tries: &mut Tries) -> Option<Duration> {
+        match self {
+            Self::Database(error) => tries.again(error),
+            Self::Refused(_) | Self::Corrupt(_) => None,
+        }
+    }
+
+    /// Whether the connection is of no more use.
+    pub(crate) fn spoils(&self) -> bool {
+        matches!(self, Self::Database(error) if dialect::is_lost(error) || is_silent(error))
+    }
+}
+
+fn pool(connect: PgConnectOptions, most: u32, patience: Duration) -> PgPool {
+    let millis = patience.as_millis().to_string();
     PgPoolOptions::new()
         .max_connections(most)
-        .acquire_timeout(timeout)
+        .acquire_timeout(patience)
         .after_connect(move |connection, _| {
             let millis = millis.clone();
             Box::pin(async move {
-                sqlx::query(
+                // An act is answered once it is on disk, and on the synchronous standby, whatever the default is.
+                let (_, _, _, read_only): (String, String, String, String) = sqlx::query_as(
                     "SELECT set_config('statement_timeout', $1, false),
-                            set_config('idle_in_transaction_session_timeout', $1, false)",
+                            set_config('idle_in_transaction_session_timeout', $1, false),
+                            set_config('synchronous_commit',
+                                CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
+                                     ELSE current_setting('synchronous_commit') END, false),
+                            current_setting('transaction_read_only')",
                 )
                 .bind(millis)
-                .execute(connection)
+                .fetch_one(connection)
                 .await?;
+                // What a standby says of revocations may be old.
+                if read_only == "on" {
+                    return Err(sqlx::Error::Configuration(
+                        "the server takes no writes: it is a standby".into(),
+                    ));
+                }
                 Ok(())
             })
         })

@@ -57,7 +57,7 @@ impl Sqlite {
         let feed = opener.readers(1, Duration::from_secs(600));
         Ok(Self {
             writer: Writer::start(connection, opener, roles),
-            readers: Connections::own(readers),
+            readers: Connections::own(readers).bounded(options.max_connections.max(1), options.queue),
             feed: Connections::own(feed),
         })
     }

@@ -11,7 +11,8 @@ use crate::{
     DatabaseOptions, OpenError,
     act::{Corrupt, Failure},
     options::Place,
-    postgres, sql, sqlite,
+    postgres::Hosts,
+    sql, sqlite,
 };
 
 pub(super) enum Link {
@@ -26,11 +27,12 @@ impl Link {
                 let connection = sqlite::connect(&path, options.timeout).await?;
                 Ok(Self::Sqlite(Box::new(connection)))
             }
-            Place::Postgres(connect) => {
-                let place = postgres::place(&connect);
+            Place::Postgres(hosts) => {
+                let hosts = Hosts::new(hosts);
+                hosts.first(options.timeout).await?;
+                let place = hosts.place();
                 let unreachable = |source| OpenError::Unreachable { place, source };
-                let connect = connect.disable_statement_logging();
-                let mut connection = connect.connect().await.map_err(unreachable)?;
+                let mut connection = hosts.current().connect().await.map_err(unreachable)?;
                 sqlx::raw_sql(
                     "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '10s'",
                 )

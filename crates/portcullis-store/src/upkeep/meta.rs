@@ -1,8 +1,9 @@
 use async_trait::async_trait;
-use portcullis_core::store::StoreError;
+use portcullis_core::{clock::Timestamp, store::StoreError};
 
 use crate::{
     act::{Act, Failure, Tx},
+    dialect,
     sql::{Connection, execute, fetch_one, fetch_optional},
 };
 
@@ -69,6 +70,15 @@ impl Act for SetMeta {
         )?;
         Ok(())
     }
+}
+
+/// [`Store::database_time`](portcullis_core::store::Store::database_time)
+pub(crate) async fn database_time(
+    connection: &mut Connection<'_>,
+) -> Result<Option<Timestamp>, Failure<StoreError>> {
+    ping(connection).await?;
+    let millis = dialect::clock(connection).await?;
+    Ok(millis.map(Timestamp::from_millis))
 }
 
 /// [`Store::ping`](portcullis_core::store::Store::ping)

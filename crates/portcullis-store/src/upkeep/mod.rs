@@ -6,6 +6,6 @@ mod purge;
 
 pub(crate) use self::{
     lease::TakeLease,
-    meta::{MetaOrInsert, SetMeta, meta, ping},
+    meta::{MetaOrInsert, SetMeta, database_time, meta, ping},
     purge::{BATCH, Purge, PurgeKind},
 };

@@ -8,7 +8,7 @@ use portcullis_core::{
     store::{RoleActError, Store, StoreError, UserFilter},
 };
 use portcullis_store::{Database, DatabaseOptions};
-use portcullis_testkit::database::TestDatabase;
+use portcullis_testkit::{database::TestDatabase, stopwatch::Stopwatch};
 use sqlx::Executor as _;
 
 use crate::fixture::{World, at_once, role, waiting};
@@ -232,5 +232,54 @@ async fn postgres_the_feed_is_read_however_busy_the_rest_is() {
     for act in stuck {
         act.await.unwrap().unwrap();
     }
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_a_slow_database_refuses_rather_than_piling_up() {
+    let db = TestDatabase::postgres().await;
+    let options = DatabaseOptions {
+        max_connections: 2,
+        queue: 8,
+        timeout: Duration::from_millis(500),
+        ..db.options()
+    };
+    let store = Database::open(&options).await.unwrap();
+    store.set_meta("k", "v").await.unwrap();
+    let mut held = db.postgres_connection().await;
+    held.execute("BEGIN; LOCK TABLE portcullis_meta IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let waited = Stopwatch::start();
+    let results = at_once(200, |number| {
+        let store = store.clone();
+        async move {
+            let result = if number % 2 == 0 {
+                store.meta("k").await.map(drop)
+            } else {
+                store.set_meta("k", "w").await
+            };
+            (result, waited.elapsed())
+        }
+    })
+    .await;
+    let all = waited.elapsed();
+    let crowded = |error: &StoreError| error.to_string().contains("too many wait");
+    let at_once = results
+        .iter()
+        .filter(|(result, _)| result.as_ref().is_err_and(crowded))
+        .count();
+    assert!(
+        results
+            .iter()
+            .all(|(result, _)| matches!(result, Err(StoreError::Unavailable(_))))
+    );
+    assert_eq!(
+        at_once, 190,
+        "two are stuck, eight wait, the rest is told at once"
+    );
+    assert!(all < Duration::from_secs(3), "{all:?}");
+    held.execute("ROLLBACK").await.unwrap();
+    assert_eq!(store.meta("k").await.unwrap().as_deref(), Some("v"));
     store.close().await;
 }

@@ -20,3 +20,4 @@ mod sqlite;
 mod transfer;
 mod upkeep;
 mod users;
+mod word;

@@ -145,6 +145,7 @@ both! {
         world.store.ping().await.unwrap();
         world.store.close().await;
         assert!(world.store.ping().await.is_err());
+        assert!(world.store.database_time().await.is_err());
         assert!(world.store.set_meta("k", "v").await.is_err());
     }
 }

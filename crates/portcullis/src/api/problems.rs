@@ -6,7 +6,8 @@ use http::StatusCode;
 use portcullis_core::{
     access::GraphError,
     authority::{
-        AccountError, AdminRoleError, AdminUserError, LoginError, RefreshError, RegisterError, TryLater,
+        AccountError, AdminRoleError, AdminUserError, LoginError, NotReady, RefreshError, RegisterError,
+        TryLater,
     },
     store::{RoleActError, UserActError},
 };
@@ -27,6 +28,29 @@ impl From<TryLater> for Problem {
             }
         }
     }
+}
+
+/// For probes and whoever reads what they say.
+impl From<NotReady> for Problem {
+    fn from(reason: NotReady) -> Self {
+        tracing::warn!(%reason, "not ready");
+        let error = match reason {
+            NotReady::Stale => "stale",
+            NotReady::Database => "database",
+            NotReady::Clock(_) => "clock",
+        };
+        Self::unavailable(Duration::from_secs(1))
+            .detail(sentence(&reason.to_string()))
+            .member("error", error)
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+        .unwrap_or_default()
 }
 
 fn wrong(field: &'static str, kind: &'static str, text: String) -> Problem {

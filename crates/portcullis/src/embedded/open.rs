@@ -138,6 +138,8 @@ impl Builder {
         let options = DatabaseOptions {
             max_connections: self.max_connections,
             timeout: self.database_timeout,
+            queue: self.database_queue,
+            notify: self.database_notify,
             migrate: self.migrate && !self.existing,
             ..options
         };
@@ -148,6 +150,7 @@ impl Builder {
         PoolShare {
             max_connections: self.max_connections,
             timeout: self.database_timeout,
+            queue: self.database_queue,
             migrate: self.migrate && !self.existing,
         }
     }

@@ -186,6 +186,30 @@ async fn changes_of_others_are_heard_of_by_polling() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_is_told_of_news_reads_at_once_and_not_in_a_tight_loop() {
+    let node = Node::running().await;
+    node.pass(Duration::from_millis(100)).await;
+    node.feed.push(change(0, 1, ended(2)));
+    node.feed.word.notify_one();
+    settle().await;
+    assert_eq!(node.follower.index().len(), 1);
+    // What is said meanwhile is not forgotten, and is not a read each.
+    let before = node.feed.reads();
+    node.feed.push(change(0, 2, ended(1)));
+    for _ in 0..100 {
+        node.feed.word.notify_one();
+        settle().await;
+    }
+    assert_eq!(node.feed.reads(), before);
+    node.pass(Duration::from_millis(20)).await;
+    assert_eq!(node.feed.reads(), before + 1);
+    assert_eq!(node.follower.index().len(), 2);
+    // Told of nothing more, it goes on looking by itself.
+    node.pass(Duration::from_millis(520)).await;
+    assert_eq!(node.feed.reads(), before + 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_local_act_is_in_force_at_once_and_harmless_when_it_comes_again() {
     let node = Node::loaded().await;
     let done = change(5, 1, ended(1));

@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     clock::{Clock, MovableClock, Timestamp},
@@ -39,6 +39,8 @@ pub(super) struct Script {
     pub(super) takes: Mutex<Duration>,
     /// Reads wait for a permit.
     pub(super) gate: Semaphore,
+    /// Somebody says that there is news.
+    pub(super) word: Notify,
     pub(super) reads: AtomicUsize,
     pub(super) loads: AtomicUsize,
 }
@@ -115,6 +117,10 @@ impl Feed for Script {
             .collect();
         Ok(FeedRead::Continued { lanes, changes })
     }
+
+    async fn moved(&self) {
+        self.word.notified().await;
+    }
 }
 
 #[derive(Default)]
@@ -149,6 +155,7 @@ pub(super) fn node() -> Node {
         loading: Mutex::new(Answer::Rows),
         takes: Mutex::default(),
         gate: Semaphore::new(OPEN),
+        word: Notify::new(),
         reads: AtomicUsize::new(0),
         loads: AtomicUsize::new(0),
     });

@@ -24,7 +24,8 @@ impl Builder {
         self
     }
 
-    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`.
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`, also with several hosts (`HOST1,HOST2:5433`), of which the
+    /// one that takes writes is used.
     pub fn database_url(mut self, url: impl Into<SecretString>) -> Self {
         self.place = Some(Place::Url(url.into()));
         self
@@ -56,6 +57,19 @@ impl Builder {
     /// How long the database may take to answer; 5 seconds unless told.
     pub fn database_timeout(mut self, timeout: Duration) -> Self {
         self.database_timeout = timeout;
+        self
+    }
+
+    /// How many may wait for a connection at a time; 500 unless told. Who comes then is answered 503 at once.
+    pub fn database_queue(mut self, most: u32) -> Self {
+        self.database_queue = most;
+        self
+    }
+
+    /// Whether nodes tell each other of revocations by NOTIFY of PostgreSQL; they do unless told. Without, they learn of them
+    /// when they look by themselves, every half second. On a pool of the application they always do.
+    pub fn database_notify(mut self, notify: bool) -> Self {
+        self.database_notify = notify;
         self
     }
 

@@ -33,12 +33,18 @@ use crate::{cookie::SessionCookies, layers::Traces};
 /// # drop(builder);
 /// ```
 #[must_use = "end it with `build().await`"]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "options that have nothing to do with each other"
+)]
 pub struct Builder {
     pub(super) place: Option<Place>,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) key: Option<Key>,
     pub(super) max_connections: u32,
     pub(super) database_timeout: Duration,
+    pub(super) database_queue: u32,
+    pub(super) database_notify: bool,
     pub(super) migrate: bool,
     pub(super) config: AuthorityConfig,
     /// `aud`, where it is not the issuer.
@@ -93,6 +99,8 @@ impl Builder {
             key: None,
             max_connections: 10,
             database_timeout: Duration::from_secs(5),
+            database_queue: 500,
+            database_notify: true,
             migrate: true,
             config: AuthorityConfig::new(ISSUER),
             audience: None,
