@@ -22,7 +22,9 @@ pub(super) enum Kind {
     ListBehind,
     ListOfRole,
     ListByPrefix,
+    ListByCommonPrefix,
     ListDisabled,
+    ListDisabledOfRole,
 }
 
 pub(super) const KINDS: &[Kind] = &[
@@ -33,7 +35,9 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::ListBehind,
     Kind::ListOfRole,
     Kind::ListByPrefix,
+    Kind::ListByCommonPrefix,
     Kind::ListDisabled,
+    Kind::ListDisabledOfRole,
 ];
 
 impl Kind {
@@ -46,7 +50,9 @@ impl Kind {
             Self::ListBehind => ".. from the middle on",
             Self::ListOfRole => ".. ?role=admin",
             Self::ListByPrefix => ".. ?q=user0000123",
+            Self::ListByCommonPrefix => ".. ?q=person",
             Self::ListDisabled => ".. ?status=disabled",
+            Self::ListDisabledOfRole => ".. ?status=disabled&role=user",
         }
     }
 }
@@ -116,7 +122,9 @@ impl Asked {
             Kind::ListBehind => format!("/admin/users?limit=50&cursor={}", self.middle),
             Kind::ListOfRole => "/admin/users?limit=50&role=admin".to_owned(),
             Kind::ListByPrefix => "/admin/users?limit=50&q=user0000123".to_owned(),
+            Kind::ListByCommonPrefix => "/admin/users?limit=50&q=person".to_owned(),
             Kind::ListDisabled => "/admin/users?limit=50&status=disabled".to_owned(),
+            Kind::ListDisabledOfRole => "/admin/users?limit=50&status=disabled&role=user".to_owned(),
             Kind::List => "/admin/users?limit=50".to_owned(),
             Kind::Me | Kind::Lookup | Kind::Refresh => "/me".to_owned(),
         };

@@ -52,7 +52,8 @@ enum EngineName {
 
 impl Scale {
     pub(crate) async fn run(self) {
-        let binary = self.server.clone().unwrap_or_else(server::binary);
+        let given = |path: &PathBuf| path.canonicalize().expect("the server is there");
+        let binary = self.server.as_ref().map_or_else(server::binary, given);
         let engines = match self.engine {
             None => vec![Engine::Sqlite, Engine::Postgres],
             Some(EngineName::Sqlite) => vec![Engine::Sqlite],

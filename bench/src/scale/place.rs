@@ -16,6 +16,9 @@ use serde_json::Value;
 
 use super::{seed, took};
 
+/// For how long a start may take: that of millions of denied entries on a busy machine is a matter of a minute.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// An installation.
 pub(super) struct Place {
     binary: PathBuf,
@@ -96,7 +99,7 @@ impl Place {
     /// Starts the server, and waits until it is ready.
     pub(super) async fn start(&self) -> Running {
         let watch = Stopwatch::start();
-        let process = Process::of(self.command(&["serve", "--listen", "127.0.0.1:0"])).await;
+        let process = Process::within(PATIENCE, self.command(&["serve", "--listen", "127.0.0.1:0"])).await;
         let client = Client::new(process.url());
         while client.get("/readyz").await.status.as_u16() != 200 {}
         Running {

@@ -67,7 +67,7 @@ async fn part(
         connection,
         ChangeRow,
         "SELECT lane, n, tag, kind, subject, epoch, session_epoch, happened_at, deny_until
-         FROM portcullis_changes WHERE lane = $1 AND n > $2 AND n <= $3 AND deny_until > $4",
+         FROM portcullis_changes WHERE lane = $1 AND n > $2 AND n <= $3 AND deny_until > $4 ORDER BY n",
         lane,
         known,
         known + PART,

@@ -6,7 +6,7 @@ use portcullis_core::{
     session::EndReason,
     store::{Store, UserUpdate},
 };
-use portcullis_testkit::both;
+use portcullis_testkit::{both, database::Engine};
 
 use crate::fixture::{DENY, World, at_once, kinds, names};
 
@@ -84,6 +84,40 @@ both! {
 
         let later = world.store.load_feed(world.now() + DENY).await.unwrap();
         assert_eq!((later.lanes, later.changes), (lanes, Vec::new()));
+    }
+
+    async fn a_long_feed_is_loaded_part_by_part_and_whole(db: TestDatabase) {
+        let world = World::new(db.store());
+        // More than two parts of one lane, the first ones past their time; and one row of another, far from the number 1.
+        let rows = match db.engine() {
+            Engine::Sqlite =>
+                "WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 25000)
+                 INSERT INTO portcullis_changes (lane, n, tag, kind, subject, happened_at, deny_until)
+                 SELECT 3, n, n, 'key_revoked', 'k' || n, 0, CASE WHEN n <= 12000 THEN 0 ELSE 9000000000000 END FROM i",
+            Engine::Postgres =>
+                "INSERT INTO portcullis_changes (lane, n, tag, kind, subject, happened_at, deny_until)
+                 SELECT 3, n, n, 'key_revoked', 'k' || n, 0, CASE WHEN n <= 12000 THEN 0 ELSE 9000000000000 END
+                 FROM generate_series(1, 25000) n",
+        };
+        db.tamper(rows).await;
+        db.tamper(
+            "UPDATE portcullis_lanes SET n = 25000, tag = 25000 WHERE lane = 3;
+             INSERT INTO portcullis_changes (lane, n, tag, kind, subject, happened_at, deny_until)
+             VALUES (15, 70000, 7, 'key_revoked', 'last', 0, 9000000000000);
+             UPDATE portcullis_lanes SET n = 70000, tag = 7 WHERE lane = 15;",
+        )
+        .await;
+        let mut parts = Vec::new();
+        let lanes = world
+            .store
+            .stream_feed(world.now(), &mut |part| parts.push(part.to_vec()))
+            .await
+            .unwrap();
+        assert_eq!(lanes[3], LaneHead { n: 25_000, tag: 25_000 });
+        assert_eq!(lanes[15], LaneHead { n: 70_000, tag: 7 });
+        assert!(parts.len() > 2 && parts.iter().all(|part| part.len() <= 10_000), "{}", parts.len());
+        let numbers: Vec<i64> = parts.concat().iter().map(|change| change.n).collect();
+        assert!(numbers.iter().copied().eq((12_001..=25_000).chain([70_000])), "{}", numbers.len());
     }
 
     async fn a_reader_gets_only_what_is_new(db: TestDatabase) {

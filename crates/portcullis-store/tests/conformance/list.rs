@@ -3,7 +3,7 @@ use portcullis_core::{
     store::{NewUser, Store, UserFilter, UserUpdate},
     user::UserStatus,
 };
-use portcullis_testkit::both;
+use portcullis_testkit::{both, database::Engine};
 
 use crate::fixture::{World, names};
 
@@ -74,6 +74,46 @@ both! {
         assert_eq!(found(&world, prefixed).await, ["under_score@example.com"]);
         let disabled = UserFilter { status: Some(UserStatus::Disabled), ..UserFilter::default() };
         assert_eq!(found(&world, disabled).await, ["zoe@example.com"]);
+    }
+
+    async fn a_prefix_of_many_finds_the_first_of_them_in_the_same_order(db: TestDatabase) {
+        let world = World::new(db.store());
+        // In the order of their identifiers they are called Common 2999, Common 2998, ..
+        db.tamper(match db.engine() {
+            Engine::Sqlite =>
+                "WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 2999)
+                 INSERT INTO portcullis_users (id, email, email_key, name, name_key, status, token_epoch, session_epoch, created_at)
+                 SELECT unhex(printf('%032x', n)), 'u' || n || '@x.org', 'u' || n || '@x.org', 'Common ' || (3000 - n),
+                        'common ' || (3000 - n), CASE WHEN n % 1000 = 0 THEN 'disabled' ELSE 'active' END, 1, 1, 0 FROM i",
+            Engine::Postgres =>
+                "INSERT INTO portcullis_users (id, email, email_key, name, name_key, status, token_epoch, session_epoch, created_at)
+                 SELECT lpad(to_hex(n), 32, '0')::uuid, 'u' || n || '@x.org', 'u' || n || '@x.org', 'Common ' || (3000 - n),
+                        'common ' || (3000 - n), CASE WHEN n % 1000 = 0 THEN 'disabled' ELSE 'active' END, 1, 1, 0
+                 FROM generate_series(1, 2999) n",
+        })
+        .await;
+        db.tamper("INSERT INTO portcullis_user_roles (user_id, role) SELECT id, 'user' FROM portcullis_users WHERE email_key < 'u2'")
+            .await;
+        let first = |prefix: &str| UserFilter { prefix: Some(prefix.to_owned()), limit: 2, ..UserFilter::default() };
+        for prefix in ["common", "U"] {
+            assert_eq!(found(&world, first(prefix)).await, ["u1@x.org", "u2@x.org"]);
+        }
+        // 1,110 have this one: few.
+        assert_eq!(found(&world, first("common 2")).await, ["u1@x.org", "u2@x.org"]);
+        let second = world.store.users(&first("common")).await.unwrap()[1].id;
+        let behind = UserFilter { after: Some(second), ..first("common") };
+        assert_eq!(found(&world, behind).await, ["u3@x.org", "u4@x.org"]);
+        let disabled = |role: bool, prefix: Option<&str>| UserFilter {
+            status: Some(UserStatus::Disabled),
+            role: role.then(|| names(&["user"])[0].clone()),
+            prefix: prefix.map(str::to_owned),
+            ..UserFilter::default()
+        };
+        assert_eq!(found(&world, disabled(false, None)).await, ["u1000@x.org", "u2000@x.org"]);
+        assert_eq!(found(&world, disabled(true, None)).await, ["u1000@x.org"]);
+        for prefix in ["common", "common 2"] {
+            assert_eq!(found(&world, disabled(true, Some(prefix))).await, ["u1000@x.org"]);
+        }
     }
 
     async fn pages_follow_each_other_without_gap_or_repetition(db: TestDatabase) {

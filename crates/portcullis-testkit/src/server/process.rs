@@ -129,8 +129,17 @@ impl Process {
         Self::until(command, listening).await
     }
 
+    /// The same, for a start that may take as long as `patience`.
+    pub async fn within(patience: Duration, command: Command) -> Self {
+        Self::wait(command, listening, patience).await
+    }
+
     /// Starts a program, and waits for a line in which `ready` finds where it listens.
-    pub async fn until(mut command: Command, ready: fn(&str) -> Option<String>) -> Self {
+    pub async fn until(command: Command, ready: fn(&str) -> Option<String>) -> Self {
+        Self::wait(command, ready, PATIENCE).await
+    }
+
+    async fn wait(mut command: Command, ready: fn(&str) -> Option<String>, patience: Duration) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -145,7 +154,7 @@ impl Process {
             watch(child.stdout.take().expect("piped"), &log, &found, ready),
         ];
         drop(found);
-        let Ok(Ok(url)) = tokio::time::timeout(PATIENCE, listening).await else {
+        let Ok(Ok(url)) = tokio::time::timeout(patience, listening).await else {
             let _ = child.kill();
             let _ = child.wait();
             panic!("the server does not listen; it said:\n{}", log.lock().unwrap());
