@@ -16,6 +16,7 @@ pub mod embedded;
 pub mod gate;
 pub mod hash;
 pub mod input;
+pub mod issuer;
 pub mod layers;
 pub mod openapi;
 mod private_file;
@@ -63,6 +64,11 @@ struct TheBook;
 #[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../../../docs/src/library.md")]
 struct TheChapter;
+
+/// So does its page on tokens of other issuers.
+#[cfg(all(doctest, feature = "issuer"))]
+#[doc = include_str!("../../../docs/src/issuers.md")]
+struct OfIssuers;
 
 /// So does its page on pages.
 #[cfg(all(doctest, feature = "sqlite"))]

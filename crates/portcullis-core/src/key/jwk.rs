@@ -70,6 +70,63 @@ impl JwkSet {
         Ok(Self { keys })
     }
 
+    /// Reads what an issuer publishes for everybody. Keys that are broken, weak, of a kind that is not supported, or secret
+    /// verify nothing, and leave the others alone (RFC 7517, section 5): an issuer's one bad key is no reason to let nobody
+    /// in. Keys of one name are one key with a choice of algorithms (RFC 7517, section 4.5).
+    ///
+    /// # Errors
+    /// When it is not a set of keys, or no key in it verifies anything.
+    ///
+    /// ```
+    /// use portcullis_core::key::JwkSet;
+    ///
+    /// let secret = r#"{"keys":[{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","alg":"HS256"}]}"#;
+    /// assert!(JwkSet::parse(secret.as_bytes()).is_ok());
+    /// assert!(JwkSet::published(secret.as_bytes()).is_err());
+    /// ```
+    pub fn published(text: &[u8]) -> Result<Self, KeyMaterialError> {
+        let mut document = json::object(text).map_err(KeyMaterialError::Form)?;
+        let Some(Value::Array(list)) = document.remove("keys") else {
+            return Err(KeyMaterialError::Form("`keys` is missing or not a list"));
+        };
+        if list.len() > MAX_KEYS {
+            return Err(KeyMaterialError::Form("more than 100 keys"));
+        }
+        let mut keys: Vec<Jwk> = Vec::with_capacity(list.len());
+        for value in list {
+            let Value::Object(members) = value else { continue };
+            if members.get("kty").is_some_and(|kind| kind == "oct") {
+                continue;
+            }
+            let Ok(key) = Members(members).jwk() else { continue };
+            if key.verifying.is_empty() {
+                continue;
+            }
+            match keys
+                .iter_mut()
+                .find(|other| other.kid.is_some() && other.kid == key.kid)
+            {
+                Some(known) => known.add(key.verifying),
+                None => keys.push(key),
+            }
+        }
+        if keys.is_empty() {
+            return Err(KeyMaterialError::Form(
+                "no key in the set verifies with RS256, PS256, ES256 or EdDSA",
+            ));
+        }
+        Ok(Self { keys })
+    }
+
+    /// Whether the very same key (not only its name) is here.
+    #[must_use]
+    pub fn holds(&self, fingerprint: &[u8; 32]) -> bool {
+        self.keys
+            .iter()
+            .flat_map(|key| &key.verifying)
+            .any(|key| key.fingerprint() == fingerprint)
+    }
+
     /// How many keys there are, usable or not.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -92,6 +149,21 @@ impl JwkSet {
             (None, _) => return None,
         };
         Some(&found.verifying)
+    }
+}
+
+impl Jwk {
+    /// One key for each algorithm: the first.
+    fn add(&mut self, more: Vec<Arc<VerifyingKey>>) {
+        for key in more {
+            if !self
+                .verifying
+                .iter()
+                .any(|known| known.algorithm() == key.algorithm())
+            {
+                self.verifying.push(key);
+            }
+        }
     }
 }
 

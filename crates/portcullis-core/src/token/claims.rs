@@ -87,21 +87,21 @@ impl AccessClaims<'_> {
 }
 
 /// The claims of a token whose signature holds, looked at one by one.
-pub(super) struct Claims(pub(super) Map<String, Value>);
+pub(crate) struct Claims(pub(crate) Map<String, Value>);
 
 /// When a token is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Period {
+pub(crate) struct Period {
     /// `exp`.
-    pub(super) expires: Timestamp,
+    pub(crate) expires: Timestamp,
     /// The later of `nbf` and `iat`.
-    pub(super) begins: Option<Timestamp>,
+    pub(crate) begins: Option<Timestamp>,
 }
 
 impl Period {
     /// # Errors
     /// When `now` lies outside by more than the leeway.
-    pub(super) fn check(self, now: Timestamp, leeway: std::time::Duration) -> Result<(), TokenError> {
+    pub(crate) fn check(self, now: Timestamp, leeway: std::time::Duration) -> Result<(), TokenError> {
         if now >= self.expires + leeway {
             return Err(TokenError::Expired);
         }
@@ -113,14 +113,14 @@ impl Period {
 }
 
 impl Claims {
-    pub(super) fn period(&self) -> Result<Period, TokenError> {
+    pub(crate) fn period(&self) -> Result<Period, TokenError> {
         let expires = self.instant("exp")?.ok_or(TokenError::MissingClaim("exp"))?;
         let begins = self.instant("nbf")?.max(self.instant("iat")?);
         Ok(Period { expires, begins })
     }
 
     /// A `NumericDate` (RFC 7519, section 2), with or without fraction. Never text.
-    pub(super) fn instant(&self, name: &'static str) -> Result<Option<Timestamp>, TokenError> {
+    pub(crate) fn instant(&self, name: &'static str) -> Result<Option<Timestamp>, TokenError> {
         let Some(value) = self.0.get(name) else {
             return Ok(None);
         };
@@ -140,7 +140,7 @@ impl Claims {
         Ok(Some(Timestamp::from_millis(millis)))
     }
 
-    pub(super) fn issued_by(&self, issuer: &str) -> Result<(), TokenError> {
+    pub(crate) fn issued_by(&self, issuer: &str) -> Result<(), TokenError> {
         match self.0.get("iss") {
             None => Err(TokenError::MissingClaim("iss")),
             Some(Value::String(iss)) if iss == issuer => Ok(()),
@@ -149,7 +149,7 @@ impl Claims {
     }
 
     /// `aud` is one text or a list of texts (RFC 7519, section 4.1.3).
-    pub(super) fn is_for(&self, audience: &str) -> Result<(), TokenError> {
+    pub(crate) fn is_for(&self, audience: &str) -> Result<(), TokenError> {
         let named = match self.0.get("aud") {
             None => return Err(TokenError::MissingClaim("aud")),
             Some(Value::String(aud)) => aud == audience,
@@ -168,7 +168,8 @@ impl Claims {
         }
     }
 
-    fn text(&self, name: &'static str) -> Result<&str, TokenError> {
+    /// A claim that must be there and be text.
+    pub(crate) fn text(&self, name: &'static str) -> Result<&str, TokenError> {
         match self.0.get(name) {
             None => Err(TokenError::MissingClaim(name)),
             Some(Value::String(text)) => Ok(text),
@@ -222,7 +223,7 @@ impl Claims {
     }
 
     /// Who is calling, if these are the claims of one of our access tokens.
-    pub(super) fn principal(&self) -> Result<Principal, TokenError> {
+    pub(crate) fn principal(&self) -> Result<Principal, TokenError> {
         self.text("client_id")?;
         let mut scopes = self.scopes()?;
         scopes.sort_unstable();

@@ -41,6 +41,9 @@ pub enum TokenError {
     /// A claim has another form than it must have.
     #[error("the claim {0} has the wrong form")]
     BadClaim(&'static str),
+    /// Its issuer was asked, and says so (`active` of RFC 7662, section 2.2): it expired, was revoked, or never was one.
+    #[error("the token is not active")]
+    NotActive,
     /// Revoked: logged out, disabled, other roles, a revoked key. Said by [`crate::revocation`], never by the
     /// [`Verifier`](super::Verifier).
     #[error("the token was revoked")]

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{TokenError, claims::Claims, compact::Compact};
-use crate::{clock::Timestamp, key::JwkSet};
+use super::{Algorithm, TokenError, claims::Claims, compact::Compact};
+use crate::{
+    clock::Timestamp,
+    key::{JwkSet, VerifyingKey},
+};
 
 /// Longest token of others that is looked at, in bytes: some carry all groups of a directory.
 pub const MAX_FOREIGN_TOKEN: usize = 64 * 1024;
@@ -54,6 +57,60 @@ pub fn verify_with_jwks(
         claims.is_for(audience)?;
     }
     Ok(Value::Object(claims.0))
+}
+
+/// A token of others, taken apart and not believed: it tells who claims to have issued it, so that the keys of that issuer,
+/// and of no other, are asked whether this is true.
+pub(crate) struct Foreign<'a> {
+    compact: Compact<'a>,
+    claims: Claims,
+}
+
+impl<'a> Foreign<'a> {
+    pub(crate) fn read(token: &'a str) -> Result<Self, TokenError> {
+        let compact = Compact::read(token, MAX_FOREIGN_TOKEN)?;
+        let claims = Claims(compact.claims()?);
+        Ok(Self { compact, claims })
+    }
+
+    /// Who issued it, as it says.
+    pub(crate) fn issuer(&self) -> Result<&str, TokenError> {
+        self.claims.text("iss")
+    }
+
+    pub(crate) fn kid(&self) -> Option<&str> {
+        self.compact.header.kid.as_deref()
+    }
+
+    /// Its algorithm, if it is one of `taken`.
+    pub(crate) fn algorithm(&self, taken: &[Algorithm]) -> Result<Algorithm, TokenError> {
+        let found = |algorithm: &&Algorithm| algorithm.as_str() == self.compact.header.algorithm;
+        taken
+            .iter()
+            .find(found)
+            .copied()
+            .ok_or(TokenError::WrongAlgorithm)
+    }
+
+    /// `typ`, where there is one.
+    pub(crate) fn has_type(&self) -> bool {
+        self.compact.header.typ.is_some()
+    }
+
+    /// Whether `typ` says this.
+    pub(crate) fn is_of_type(&self, kind: &str) -> bool {
+        self.compact.header.is_of_type(kind)
+    }
+
+    /// What it says, if `key` signed it.
+    pub(crate) fn verified(self, key: &VerifyingKey) -> Result<Claims, TokenError> {
+        let Self { compact, claims } = self;
+        if key.verifies(compact.signed.as_bytes(), &compact.signature) {
+            Ok(claims)
+        } else {
+            Err(TokenError::BadSignature)
+        }
+    }
 }
 
 fn check<'a>(token: &'a str, keys: &JwkSet, longest: usize) -> Result<Compact<'a>, TokenError> {

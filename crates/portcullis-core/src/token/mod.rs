@@ -21,6 +21,10 @@ pub use self::{
     sign::{AccessToken, Signer},
     verify::{DEFAULT_LEEWAY, MAX_LEEWAY, VerifiedToken, Verifier, VerifierConfig},
 };
+pub(crate) use self::{
+    claims::{Claims, Period},
+    foreign::Foreign,
+};
 
 #[cfg(test)]
 mod tests;

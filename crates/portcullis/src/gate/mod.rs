@@ -61,7 +61,7 @@ use crate::{
     access::{Caller, EnforcedWith, LocalUser, Public, ServedBy, StatesAccess},
     csrf::Csrf,
     docs_page,
-    openapi::Documentation,
+    openapi::{Documentation, Ways},
     problem::{DEFAULT_REALM, Problem},
     provider::{AnyProvider, Identifies, TokenSources, WithState},
     routing::{IntoMethodRoute, get},
@@ -268,7 +268,8 @@ where
     /// The OpenAPI document, if the gate was given something to say by [`Gate::documented`].
     pub fn openapi(&self) -> Option<OpenApi> {
         let documentation = self.documentation.as_ref()?;
-        Some(documentation.document(self.routes.described(), self.sources()))
+        let ways = Ways::new(self.sources(), self.provider.openid_configurations());
+        Some(documentation.document(self.routes.described(), ways))
     }
 
     /// Who may call what.
@@ -306,7 +307,8 @@ where
         }
         let mut routes = self.routes;
         if let Some(documentation) = &self.documentation {
-            let document = serde_json::to_vec(&documentation.document(routes.described(), sources))?;
+            let ways = Ways::new(sources, self.provider.openid_configurations());
+            let document = serde_json::to_vec(&documentation.document(routes.described(), ways))?;
             routes = routes.merge(Self::own_routes(document.into()));
         }
         let keeper = Keeper {

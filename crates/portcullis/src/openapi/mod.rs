@@ -13,18 +13,17 @@ use utoipa::{
         path::PathItem,
         schema::ComponentsBuilder,
         security::{
-            ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
+            ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, OpenIdConnect, Password, Scopes,
+            SecurityScheme,
         },
         tag::TagBuilder,
     },
 };
 
-pub(crate) use self::operation::Described;
-use self::security::Ways;
+pub(crate) use self::{operation::Described, security::Ways};
 use crate::{
     access::{Named, NamedPermission, PermissionKind},
     problem::{AccessProblem, FieldError, ProblemBody, Segment, ValidationProblem},
-    provider::TokenSources,
 };
 
 /// What the document says beside its operations, and that `/openapi.json` and `/docs` are to be served.
@@ -92,12 +91,9 @@ impl Documentation {
     pub(crate) fn document<'a>(
         &self,
         operations: impl Iterator<Item = Described<'a>>,
-        sources: TokenSources,
+        mut ways: Ways,
     ) -> OpenApi {
-        let ways = Ways {
-            password: self.token_url.is_some(),
-            sources,
-        };
+        ways.password = self.token_url.is_some();
         let mut paths = Paths::new();
         let mut schemas = own_schemas();
         let mut names = self.names.clone();
@@ -126,7 +122,7 @@ impl Documentation {
         OpenApiBuilder::new()
             .info(info)
             .paths(paths)
-            .components(Some(self.components(schemas, &names, &ways.sources)))
+            .components(Some(self.components(schemas, &names, &ways)))
             .tags((!self.tags.is_empty()).then(|| tags.collect::<Vec<_>>()))
             .build()
     }
@@ -135,7 +131,7 @@ impl Documentation {
         &self,
         schemas: BTreeMap<String, RefOr<Schema>>,
         names: &[Named],
-        sources: &TokenSources,
+        ways: &Ways,
     ) -> Components {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
@@ -145,17 +141,21 @@ impl Documentation {
         let mut components = ComponentsBuilder::new()
             .schemas_from_iter(schemas)
             .security_scheme(security::BEARER, SecurityScheme::Http(bearer));
-        if let Some(name) = sources.cookie_name() {
+        if let Some(name) = ways.sources.cookie_name() {
             let value =
                 ApiKeyValue::with_description(name, "An access token, in a cookie that a login sets.");
             components =
                 components.security_scheme(security::COOKIE, SecurityScheme::ApiKey(ApiKey::Cookie(value)));
         }
-        if let Some(name) = sources.query_name() {
+        if let Some(name) = ways.sources.query_name() {
             let value =
                 ApiKeyValue::with_description(name, "An access token, where nothing else can be sent.");
             components =
                 components.security_scheme(security::QUERY, SecurityScheme::ApiKey(ApiKey::Query(value)));
+        }
+        for (scheme, url) in ways.openid() {
+            let issuer = OpenIdConnect::with_description(url, "An access token of this issuer.");
+            components = components.security_scheme(scheme, SecurityScheme::OpenIdConnect(issuer));
         }
         if let Some(token_url) = &self.token_url {
             let scopes = names

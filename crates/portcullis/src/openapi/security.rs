@@ -17,6 +17,9 @@ pub(super) const COOKIE: &str = "cookieAuth";
 /// Name of the scheme that takes a token in the query.
 pub(super) const QUERY: &str = "queryAuth";
 
+/// Name of the scheme that takes a token of an issuer that describes itself.
+const OPENID: &str = "openIdConnect";
+
 /// What a client can authenticate with.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ways {
@@ -24,6 +27,27 @@ pub(crate) struct Ways {
     pub(super) password: bool,
     /// Where tokens are looked for.
     pub(super) sources: TokenSources,
+    /// Where the issuers of tokens describe themselves.
+    openid: Vec<String>,
+}
+
+impl Ways {
+    /// Tokens are looked for there, and are of the issuers that describe themselves at these URLs.
+    pub(crate) fn new(sources: TokenSources, openid: Vec<String>) -> Self {
+        Self {
+            password: false,
+            sources,
+            openid,
+        }
+    }
+
+    /// Names of the schemes that take a token of an issuer, and where it describes itself.
+    pub(super) fn openid(&self) -> impl Iterator<Item = (String, &str)> {
+        self.openid.iter().enumerate().map(|(at, url)| match at {
+            0 => (OPENID.to_owned(), url.as_str()),
+            more => (format!("{OPENID}{}", more + 1), url.as_str()),
+        })
+    }
 }
 
 /// The `security` of an operation: each member is one way that suffices.
@@ -43,11 +67,15 @@ pub(super) fn requirements(access: &Access, accepted: &Ways) -> Vec<SecurityRequ
     for (scheme, _) in others.iter().filter(|(_, name)| name.is_some()) {
         ways.push(SecurityRequirement::new(*scheme, [] as [&str; 0]));
     }
-    if accepted.password {
+    let scoped = accepted
+        .openid()
+        .map(|(scheme, _)| scheme)
+        .chain(accepted.password.then(|| PASSWORD.to_owned()));
+    for scheme in scoped {
         let sets: BTreeSet<_> = alternatives(&access.requirement).into_iter().collect();
         ways.extend(
             sets.into_iter()
-                .map(|scopes| SecurityRequirement::new(PASSWORD, scopes)),
+                .map(|scopes| SecurityRequirement::new(&scheme, scopes)),
         );
     }
     ways

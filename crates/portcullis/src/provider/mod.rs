@@ -94,6 +94,11 @@ pub trait AuthProvider: Send + Sync + 'static {
     fn token_sources(&self) -> TokenSources {
         TokenSources::default()
     }
+
+    /// Where the issuers describe themselves whose tokens it takes (OpenID Connect Discovery), for the OpenAPI document.
+    fn openid_configurations(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl<P: AuthProvider> AuthProvider for Arc<P> {
@@ -109,6 +114,10 @@ impl<P: AuthProvider> AuthProvider for Arc<P> {
 
     fn token_sources(&self) -> TokenSources {
         P::token_sources(self)
+    }
+
+    fn openid_configurations(&self) -> Vec<String> {
+        P::openid_configurations(self)
     }
 }
 
@@ -156,6 +165,11 @@ pub trait Identifies<S>: Send + Sync + 'static {
     fn token_sources(&self) -> TokenSources {
         TokenSources::default()
     }
+
+    /// See [`AuthProvider::openid_configurations`].
+    fn openid_configurations(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -173,6 +187,10 @@ impl<S: Sync, P: AuthProvider> Identifies<S> for P {
     fn token_sources(&self) -> TokenSources {
         AuthProvider::token_sources(self)
     }
+
+    fn openid_configurations(&self) -> Vec<String> {
+        AuthProvider::openid_configurations(self)
+    }
 }
 
 /// That a user type has its provider, which `#[portcullis::auth_provider]` writes down: a second one does not compile. It
@@ -185,6 +203,7 @@ pub(crate) trait AnyProvider<S, U>: Send + Sync {
     fn identify_now(&self, parts: &Parts, state: &S) -> Option<Result<U, AuthError>>;
     fn identify<'a>(&'a self, parts: &'a Parts, state: &'a S) -> BoxFuture<'a, Result<U, AuthError>>;
     fn token_sources(&self) -> TokenSources;
+    fn openid_configurations(&self) -> Vec<String>;
 }
 
 impl<S: Sync, P: Identifies<S>> AnyProvider<S, P::User> for P {
@@ -198,6 +217,10 @@ impl<S: Sync, P: Identifies<S>> AnyProvider<S, P::User> for P {
 
     fn token_sources(&self) -> TokenSources {
         Identifies::token_sources(self)
+    }
+
+    fn openid_configurations(&self) -> Vec<String> {
+        Identifies::openid_configurations(self)
     }
 }
 
@@ -225,6 +248,10 @@ where
 
     fn token_sources(&self) -> TokenSources {
         self.provider.token_sources()
+    }
+
+    fn openid_configurations(&self) -> Vec<String> {
+        self.provider.openid_configurations()
     }
 }
 

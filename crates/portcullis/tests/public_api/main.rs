@@ -15,7 +15,7 @@ fn what_an_application_may_depend_on() {
             "--locked",
             "--lib",
             "--features",
-            "sqlite,postgres,schedule,test-util",
+            "sqlite,postgres,schedule,issuer,test-util",
         ])
         .args([
             "--",
