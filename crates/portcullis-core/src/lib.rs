@@ -14,6 +14,7 @@ pub mod id;
 pub mod issuer;
 pub mod key;
 pub mod limit;
+pub mod maintenance;
 pub mod metrics;
 pub mod password;
 pub mod revocation;

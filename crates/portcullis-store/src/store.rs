@@ -7,8 +7,8 @@ use portcullis_core::{
     revocation::{Change, ChangeKind, FeedRead, Lanes},
     session::{EndReason, RefreshAct, SessionRecord, SessionSummary, StoredSession},
     store::{
-        AttemptKey, AuditFilter, Credentials, DeletedUser, KeyActError, KeySet, NewUser, OpenSession,
-        OpenSessionError, Opened, Purged, RefreshOutcome, RoleActError, SetPassword, Store, StoreError,
+        AttemptKey, AuditFilter, Credentials, DeletedUser, Expired, KeyActError, KeySet, NewUser,
+        OpenSession, OpenSessionError, Opened, RefreshOutcome, RoleActError, SetPassword, Store, StoreError,
         StoredKey, UserActError, UserFilter, UserUpdate, Written,
     },
     user::{EmailKey, Standing, User},
@@ -22,7 +22,7 @@ use crate::{
     feed, key,
     role::{DeleteRole, PutRole, Roles},
     session::{self, EndAllSessions, EndSession, Open, Refresh},
-    upkeep::{self, MetaOrInsert, Purge, PurgeKind, SetMeta, TakeLease},
+    upkeep::{self, MetaOrInsert, Purge, SetMeta, TakeLease},
     user::{self, ChangePassword, CountAttempt, CreateUser, DeleteUser, RefundAttempt, UpdateUser},
 };
 
@@ -257,17 +257,8 @@ impl Store for Database {
         read!(self, reader, |c| audit::list(c, filter))
     }
 
-    async fn purge(&self, now: Timestamp, audit_before: Option<Timestamp>) -> Result<Purged, StoreError> {
-        Ok(Purged {
-            sessions: self.purge_kind(PurgeKind::EndedSessions, now).await?
-                + self.purge_kind(PurgeKind::ExpiredSessions, now).await?,
-            changes: self.purge_kind(PurgeKind::Changes, now).await?,
-            attempts: self.purge_kind(PurgeKind::Attempts, now).await?,
-            audit: match audit_before {
-                Some(before) => self.purge_kind(PurgeKind::Audit { before }, now).await?,
-                None => 0,
-            },
-        })
+    async fn purge(&self, expired: Expired, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.act(Purge { expired, now }).await?.value)
     }
 
     async fn take_lease(
@@ -312,19 +303,5 @@ impl Store for Database {
 
     async fn database_time(&self) -> Result<Option<Timestamp>, StoreError> {
         read!(self, reader, |c| upkeep::database_time(c))
-    }
-}
-
-impl Database {
-    /// Batch after batch, so that others get their turn.
-    async fn purge_kind(&self, kind: PurgeKind, now: Timestamp) -> Result<u64, StoreError> {
-        let mut gone = 0;
-        loop {
-            let batch = self.act(Purge { kind, now }).await?.value;
-            gone += batch;
-            if batch < upkeep::BATCH.unsigned_abs() {
-                return Ok(gone);
-            }
-        }
     }
 }

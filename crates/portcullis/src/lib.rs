@@ -18,6 +18,8 @@ pub mod hash;
 pub mod input;
 pub mod issuer;
 pub mod layers;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod maintenance;
 pub mod openapi;
 mod private_file;
 pub mod problem;

@@ -97,6 +97,7 @@ pub mod kind {
     pub const KEY_RETIRED: &str = "key.retired";
     pub const RESTORED: &str = "database.restored";
     pub const BACKED_UP: &str = "database.backed_up";
+    pub const MAINTAINED: &str = "maintenance.ran";
     pub const KEY_REVOKED: &str = "key.revoked";
 }
 

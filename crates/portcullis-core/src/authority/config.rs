@@ -54,6 +54,10 @@ pub struct AuthorityConfig {
     pub request_deadline: Duration,
     /// For how long audit events are kept; none means for ever.
     pub audit_retention: Option<Duration>,
+    /// Once the key that signs is so old, maintenance lets the next one sign; none means never.
+    pub rotate_keys_after: Option<Duration>,
+    /// What this node is called in the records of maintenance; without it, a random name.
+    pub node: Option<String>,
 }
 
 impl AuthorityConfig {
@@ -90,6 +94,8 @@ impl AuthorityConfig {
             revocation: FollowerConfig::default(),
             request_deadline: Duration::from_secs(30),
             audit_retention: Some(Duration::from_secs(365 * 86_400)),
+            rotate_keys_after: Some(Duration::from_secs(90 * 86_400)),
+            node: None,
         }
     }
 }

@@ -25,6 +25,7 @@ mod grant;
 mod limits;
 mod login;
 mod logout;
+mod maintain;
 mod metrics;
 mod open;
 mod passwords;

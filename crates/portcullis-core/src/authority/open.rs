@@ -174,7 +174,7 @@ impl Authority {
             rules: config.limits.rules(),
             signer: Signer::new(keys.ring()),
             audit: AuditSink::new(),
-            node: node_name(now, &*rng),
+            node: node_name(config.node.as_deref(), now, &*rng),
             follower: Arc::new(follower),
             config,
             store,
@@ -196,8 +196,12 @@ impl Authority {
 }
 
 /// A name for this run of this node, as the holder of leases.
-fn node_name(now: Timestamp, rng: &dyn Rng) -> String {
-    format!("{}-{:016x}", now.millis(), u64::from_be_bytes(rng::bytes(rng)))
+fn node_name(name: Option<&str>, now: Timestamp, rng: &dyn Rng) -> String {
+    let random = u32::from_be_bytes(rng::bytes(rng));
+    match name {
+        Some(name) => format!("{name}/{random:08x}"),
+        None => format!("{}/{random:08x}", now.millis()),
+    }
 }
 
 /// The longest life of any token that may be out: that of now, or of an earlier configuration.

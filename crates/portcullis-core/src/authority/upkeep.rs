@@ -1,17 +1,15 @@
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, time::Duration};
 
-use super::{Authority, Caller, TryLater};
-use crate::{clock::Timestamp, store::Purged};
+use super::{Authority, TryLater};
 
-/// How often a node looks whether the daily work is due.
+/// How often a node sees to what it alone knows.
 const LOOK: Duration = Duration::from_secs(600);
-const DAY: Duration = Duration::from_secs(86_400);
 /// Failed logins are stored in batches, at most so late.
 const AUDIT_DELAY: Duration = Duration::from_millis(250);
 
 impl Authority {
-    /// Does all that goes on beside requests, until `shutdown`: follows the feed, reloads keys, stores audit events,
-    /// purges once a day. Then stores what still waits.
+    /// Does all that goes on beside requests, until `shutdown`: follows the feed, reloads keys, stores audit events. Then
+    /// stores what still waits. What one node of all has to do, [`Authority::maintain`] does.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {
         tokio::select! {
             () = shutdown => {}
@@ -61,17 +59,6 @@ impl Authority {
     async fn upkeep(&self, up_for: Duration) -> Result<(), TryLater> {
         self.learn_population().await?;
         self.settle_longest_ttl(up_for).await?;
-        let now = self.clock.now();
-        let last: Option<i64> = self.store.meta("purged_at").await?.and_then(|at| at.parse().ok());
-        let due = last.is_none_or(|last| now.since(Timestamp::from_millis(last)) >= DAY);
-        if due
-            && self
-                .store
-                .take_lease("purge", &self.node, now, now + LOOK)
-                .await?
-        {
-            self.purge().await?;
-        }
         Ok(())
     }
 
@@ -79,35 +66,5 @@ impl Authority {
     pub async fn learn_population(&self) -> Result<(), TryLater> {
         self.pool.set_population(&self.store.hash_kinds().await?);
         Ok(())
-    }
-
-    /// Deletes what nothing can need any more. [`Authority::run`] does it once it was not done for a day, so whoever calls
-    /// this at a set time has chosen the time.
-    pub async fn purge(&self) -> Result<Purged, TryLater> {
-        let now = self.clock.now();
-        let purged = self
-            .store
-            .purge(now, self.config.audit_retention.map(|keep| now - keep))
-            .await?;
-        self.store
-            .set_meta("purged_at", &now.millis().to_string())
-            .await?;
-        let context = self.context(&Caller::system());
-        let keys = Arc::clone(&self.keys);
-        let pruned = self
-            .act(&context, |_, context| async move { keys.prune(&context).await })
-            .await;
-        if let Err(error) = pruned {
-            // Shared secrets have nothing to prune; a contended key set is pruned tomorrow.
-            tracing::debug!(%error, "keys.not_pruned");
-        }
-        tracing::info!(
-            sessions = purged.sessions,
-            changes = purged.changes,
-            attempts = purged.attempts,
-            audit = purged.audit,
-            "purged"
-        );
-        Ok(purged)
     }
 }

@@ -1,12 +1,14 @@
 //! What is done to the keys in the store: read, decide ([`lifecycle`]), replace, and again when others were faster.
 
+use std::{fmt, time::Duration};
+
 use serde_json::{Value, json};
 
 use super::{
     KeyError, KeyState, Keys,
     import::{self, ImportOptions},
     keys::{Source, check},
-    lifecycle,
+    lifecycle::{self, Rotation},
 };
 use crate::{
     audit::{ActContext, kind},
@@ -19,8 +21,29 @@ use crate::{
 /// How often an act is tried again when others changed the keys meanwhile.
 const ATTEMPTS: usize = 5;
 
+/// What a change of the keys is to do: the keys after it, what to announce, the kind and the detail of its audit event.
+type Done = (Vec<StoredKey>, ChangeKind, &'static str, Value);
+
 /// What a change of the keys is to do, given the keys as they are.
-type Decision = Result<(Vec<StoredKey>, ChangeKind, &'static str, Value), KeyError>;
+type Decision = Result<Done, KeyError>;
+
+/// What was done so that no key grows old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tended {
+    /// A next key was made.
+    Announced,
+    /// The next key signs from now on.
+    Rotated,
+}
+
+impl fmt::Display for Tended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Announced => "made the next key",
+            Self::Rotated => "rotated",
+        })
+    }
+}
 
 impl Keys {
     /// Makes first keys, or keys of the configured algorithm, if need be; then loads.
@@ -85,6 +108,55 @@ impl Keys {
             ))
         })
         .await
+    }
+
+    /// Rotates when the active key has signed for longer than `after`, and the next one has been published for a day; makes
+    /// a next key where there is none. Of several nodes that try at once, one does it. Gives what was done.
+    ///
+    /// # Errors
+    /// When the store fails or others keep changing the keys.
+    pub async fn rotate_if_due(
+        &self,
+        after: Duration,
+        context: &ActContext,
+    ) -> Result<Written<Option<Tended>>, KeyError> {
+        let none = Written {
+            value: None,
+            changes: Vec::new(),
+        };
+        let Source::Store { store, .. } = &self.source else {
+            return Ok(none);
+        };
+        let wanted = lifecycle::rotation(&store.keys().await?.keys, after, context.now);
+        let (word, done) = match wanted {
+            Rotation::None => return Ok(none),
+            Rotation::Announce => (kind::KEY_CREATED, Tended::Announced),
+            Rotation::Rotate => (kind::KEY_ROTATED, Tended::Rotated),
+        };
+        let fresh = self.fresh(context.now).await?;
+        let until = self.retire_at(context);
+        let written = self
+            .change_if(context, |keys| {
+                // Another node may have been faster.
+                if lifecycle::rotation(keys, after, context.now) != wanted {
+                    return Ok(None);
+                }
+                let (after, kid) = if wanted == Rotation::Rotate {
+                    let after = lifecycle::rotate(keys, fresh.clone(), context.now, until);
+                    let kid = after.first().map(|key| key.kid.clone());
+                    (after, kid)
+                } else {
+                    let kid = Some(fresh.kid.clone());
+                    (lifecycle::put_next(keys, fresh.clone(), context.now), kid)
+                };
+                let detail = json!({ "kid": kid });
+                Ok(Some((after, ChangeKind::KeysChanged, word, detail)))
+            })
+            .await?;
+        Ok(Written {
+            value: written.value.then_some(done),
+            changes: written.changes,
+        })
     }
 
     /// Revokes a key: all that was signed with it is void at once. If it is the active one, the next key takes over.
@@ -159,28 +231,20 @@ impl Keys {
         let Source::Store { store, .. } = &self.source else {
             return Ok(none);
         };
-        let keys = store.keys().await?.keys;
-        let over: Vec<String> = keys
-            .iter()
-            .filter(|key| lifecycle::is_over(key, context.now))
-            .map(|key| key.kid.clone())
-            .collect();
+        let over = over(&store.keys().await?.keys, context.now);
         if over.is_empty() {
             return Ok(none);
         }
         let written = self
-            .change(context, |keys| {
+            .change_if(context, |keys| {
+                let over = self::over(keys, context.now);
                 let after = lifecycle::without_over(keys, context.now);
-                Ok((
-                    after,
-                    ChangeKind::KeysChanged,
-                    kind::KEY_RETIRED,
-                    json!({ "kids": over }),
-                ))
+                let detail = json!({ "kids": over });
+                Ok((!over.is_empty()).then_some((after, ChangeKind::KeysChanged, kind::KEY_RETIRED, detail)))
             })
             .await?;
         Ok(Written {
-            value: over.len(),
+            value: if written.value { over.len() } else { 0 },
             changes: written.changes,
         })
     }
@@ -191,11 +255,29 @@ impl Keys {
         context: &ActContext,
         decide: impl Fn(&[StoredKey]) -> Decision,
     ) -> Result<Written<()>, KeyError> {
+        let written = self.change_if(context, |keys| decide(keys).map(Some)).await?;
+        Ok(Written {
+            value: (),
+            changes: written.changes,
+        })
+    }
+
+    /// The same, unless nothing is to be done. Gives whether something was.
+    async fn change_if(
+        &self,
+        context: &ActContext,
+        decide: impl Fn(&[StoredKey]) -> Result<Option<Done>, KeyError>,
+    ) -> Result<Written<bool>, KeyError> {
         let store = self.store()?;
         for _ in 0..ATTEMPTS {
             let set = store.keys().await?;
             check(&set)?;
-            let (keys, change, kind, detail) = decide(&set.keys)?;
+            let Some((keys, change, kind, detail)) = decide(&set.keys)? else {
+                return Ok(Written {
+                    value: false,
+                    changes: Vec::new(),
+                });
+            };
             let event = context.event(kind, None, detail);
             match store
                 .replace_keys(context, set.version, keys, change, event)
@@ -206,7 +288,10 @@ impl Keys {
                     if let Err(error) = self.reload().await {
                         tracing::error!(%error, "the signing keys changed, but could not be read anew");
                     }
-                    return Ok(written);
+                    return Ok(Written {
+                        value: true,
+                        changes: written.changes,
+                    });
                 }
                 Err(KeyActError::Moved) => {}
                 Err(KeyActError::Store(error)) => return Err(error.into()),
@@ -219,4 +304,12 @@ impl Keys {
     fn retire_at(&self, context: &ActContext) -> Timestamp {
         context.deny_until.max(context.now + self.access_ttl + MAX_LEEWAY)
     }
+}
+
+/// The keys of which nothing can be valid any more.
+fn over(keys: &[StoredKey], now: Timestamp) -> Vec<String> {
+    keys.iter()
+        .filter(|key| lifecycle::is_over(key, now))
+        .map(|key| key.kid.clone())
+        .collect()
 }

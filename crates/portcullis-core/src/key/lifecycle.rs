@@ -1,6 +1,6 @@
 //! What becomes of keys, as decisions over plain values: next, active, retiring, gone.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
@@ -113,6 +113,35 @@ pub(super) fn rotate(
             succeed(rest, next, Some(fresh), now, retire_at)
         }
         None => succeed(rest, fresh, None, now, retire_at),
+    }
+}
+
+/// What is to be done with keys of which none is to sign for longer than `after`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rotation {
+    /// Nothing yet.
+    None,
+    /// A next key is to be made: there is none, and who keeps the JWKS must know it before it signs.
+    Announce,
+    /// The next key is to sign.
+    Rotate,
+}
+
+/// For so long a key is known before it signs: whoever keeps the JWKS for a day has it then.
+const ANNOUNCED: Duration = Duration::from_secs(86_400);
+
+/// Whether the active key is old, and the next one known for long enough.
+pub(super) fn rotation(keys: &[StoredKey], after: Duration, now: Timestamp) -> Rotation {
+    let old = keys
+        .iter()
+        .any(|key| is(key, KeyState::Active) && key.activated_at.unwrap_or(key.created_at) + after <= now);
+    if !old {
+        return Rotation::None;
+    }
+    match keys.iter().find(|key| is(key, KeyState::Next)) {
+        None => Rotation::Announce,
+        Some(next) if next.created_at + ANNOUNCED <= now => Rotation::Rotate,
+        Some(_) => Rotation::None,
     }
 }
 

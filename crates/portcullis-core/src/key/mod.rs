@@ -20,6 +20,7 @@ mod verifying;
 
 pub use self::{
     bound_token::{BoundTokens, ShortSecret},
+    change::Tended,
     config::KeyConfig,
     error::{KeyError, KeyMaterialError},
     import::ImportOptions,

@@ -15,7 +15,7 @@ pub use self::{
         SetPassword, StoredKey, UserUpdate, Written,
     },
     errors::{KeyActError, OpenSessionError, RoleActError, StoreError, UserActError},
-    queries::{AuditFilter, Credentials, Purged, UserFilter},
+    queries::{AuditFilter, Credentials, Expired, Purged, UserFilter},
 };
 use crate::{
     access::{Role, RoleGraph, RoleName},
@@ -187,9 +187,9 @@ pub trait Store: Send + Sync + 'static {
 
     // Upkeep
 
-    /// Deletes what nothing can need any more: sessions ended or expired, changes past their time (never the newest
-    /// of a lane), stale attempts, audit events before `audit_before`.
-    async fn purge(&self, now: Timestamp, audit_before: Option<Timestamp>) -> Result<Purged, StoreError>;
+    /// Deletes a few hundred rows that nothing can need any more as of `now`, so that no other act waits for long. Gives
+    /// how many: none when nothing is left to delete.
+    async fn purge(&self, expired: Expired, now: Timestamp) -> Result<u64, StoreError>;
 
     /// Takes or renews the lease `name` for `holder` until `until`, if it is free, expired or the holder's own.
     async fn take_lease(

@@ -85,6 +85,22 @@ impl Default for AuditFilter {
     }
 }
 
+/// What nothing can need any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expired {
+    /// Sessions that were ended, or not used for too long.
+    Sessions,
+    /// Changes past their time, never the newest of a lane.
+    Changes,
+    /// Failed attempts of devices and of unknown identifiers, 90 days after the last one.
+    Attempts,
+    /// Audit events before this instant.
+    Audit {
+        /// The instant.
+        before: Timestamp,
+    },
+}
+
 /// What was purged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purged {

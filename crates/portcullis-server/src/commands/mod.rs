@@ -11,6 +11,7 @@ mod doctor;
 mod export;
 mod import;
 mod key;
+mod maintenance;
 mod man;
 mod migrate;
 mod openapi;
@@ -34,6 +35,7 @@ use portcullis_core::{
     user::NameError,
 };
 
+use portcullis::maintenance::MaintenanceError;
 use portcullis_store::transfer::TransferError;
 
 use self::{confirm::NotConfirmed, secret::SecretError};
@@ -68,6 +70,7 @@ enum Command {
     User(user::User),
     Role(role::Role),
     Key(key::Key),
+    Maintenance(maintenance::Maintenance),
     Token(token::Token),
     Audit(audit::Audit),
     Routes(routes::Routes),
@@ -111,6 +114,8 @@ pub(crate) enum Failure {
     Key(#[from] KeyError),
     #[error(transparent)]
     TryLater(#[from] TryLater),
+    #[error(transparent)]
+    Maintenance(#[from] MaintenanceError),
     #[error("{0}: give one with --name")]
     Name(NameError),
     #[error(transparent)]
@@ -154,6 +159,7 @@ impl Command {
             Self::User(command) => command.run(),
             Self::Role(command) => command.run(),
             Self::Key(command) => command.run(),
+            Self::Maintenance(command) => command.run(),
             Self::Token(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Routes(command) => command.run(),

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
-use portcullis::cookie::SameSite;
+use portcullis::{cookie::SameSite, schedule::Times};
 use portcullis_core::{
     key::MasterKey,
     limit::Quota,
@@ -55,6 +55,10 @@ pub(crate) struct Settings {
     pub(crate) log: LogSettings,
     /// How long audit events are kept; none is forever.
     pub(crate) audit_retention: Option<Duration>,
+    /// How old the key that signs may become; none is for ever.
+    pub(crate) rotate_keys_after: Option<Duration>,
+    /// When maintenance is due; none is never.
+    pub(crate) maintenance: Option<Times>,
 }
 
 /// Cookies of logins that ask for them.
@@ -251,6 +255,8 @@ impl Settings {
                 level: rules::log_level(from),
             },
             audit_retention: from.retention("audit.retention"),
+            rotate_keys_after: rules::rotate_keys_after(from),
+            maintenance: rules::maintenance(from),
         }
     }
 

@@ -441,4 +441,18 @@ pub(crate) const KEYS: &[Key] = &[
         Is("365d"),
         "How long audit events are kept.",
     ),
+    key(
+        "keys.rotate_after",
+        Retention,
+        Is("90d"),
+        "Once the key that signs is so old, maintenance lets the next one sign, which has been in the JWKS for a day at \
+         least. A day or more, or forever.",
+    ),
+    key(
+        "maintenance.schedule",
+        Text,
+        Is("0 17 3 * * *"),
+        "When expired sessions, changes that no token needs, old audit events and signing keys are seen to, by one node of \
+         all: second, minute, hour, day of the month, month and day of the week, in UTC. Or never.",
+    ),
 ];

@@ -12,8 +12,10 @@ use crate::config::{Settings, show_duration};
 
 const CHECK: &str = "keys";
 const DAY: Duration = Duration::from_secs(86_400);
-/// A key that has signed for so long should make place for the next.
+/// A key that is never rotated by itself should make place for the next after so long.
 const OLD: Duration = Duration::from_secs(400 * 86_400);
+/// For how long maintenance may be late.
+const LATE: Duration = Duration::from_secs(7 * 86_400);
 
 /// What was found.
 pub(super) struct Keys {
@@ -43,7 +45,7 @@ pub(super) async fn examine(database: &Database, settings: &Settings, now: Times
             published: None,
         },
         Ok(set) => Keys {
-            findings: judge(&set.keys, now),
+            findings: judge(&set.keys, settings.rotate_keys_after, now),
             published: Some(
                 set.keys
                     .into_iter()
@@ -60,7 +62,7 @@ fn is_over(key: &StoredKey, now: Timestamp) -> bool {
 }
 
 /// What to say of the keys in the store.
-pub(super) fn judge(keys: &[StoredKey], now: Timestamp) -> Vec<Finding> {
+pub(super) fn judge(keys: &[StoredKey], rotate_after: Option<Duration>, now: Timestamp) -> Vec<Finding> {
     let in_state = |state: KeyState| keys.iter().filter(move |key| key.state == state.as_str());
     let Some(active) = in_state(KeyState::Active).next() else {
         return vec![if keys.is_empty() {
@@ -80,7 +82,8 @@ pub(super) fn judge(keys: &[StoredKey], now: Timestamp) -> Vec<Finding> {
         active.kid,
         days(age)
     );
-    if age > OLD {
+    let old = rotate_after.map_or(OLD, |after| after + LATE);
+    if age > old {
         findings.push(Finding::advice(
             CHECK,
             text,

@@ -7,6 +7,7 @@ mod issuer;
 mod keys;
 mod people;
 mod proxies;
+mod upkeep;
 
 #[cfg(test)]
 mod tests;
@@ -150,6 +151,7 @@ async fn on_database(database: &Database, settings: &Settings, nodes: u32) -> Ve
     let now = SystemClock.now();
     let keys = keys::examine(database, settings, now).await;
     findings.extend(keys.findings);
+    findings.extend(upkeep::examine(database, settings, now).await);
     findings.extend(people::examine(database).await);
     let served = data_dir::server_of(&settings.data_dir);
     findings.extend(issuer::examine(settings, keys.published.as_deref(), served).await);

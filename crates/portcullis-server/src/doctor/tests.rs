@@ -240,7 +240,7 @@ fn key(state: &str, activated: i64, retire: Option<i64>) -> StoredKey {
 fn keys_that_are_old_missing_or_left_behind_are_noticed() {
     const DAY: i64 = 86_400;
     let now = Timestamp::from_unix_seconds(1000 * DAY);
-    let judge = |keys: &[StoredKey]| worst(&keys::judge(keys, now));
+    let judge = |keys: &[StoredKey]| worst(&keys::judge(keys, None, now));
     let next = key("next", 990 * DAY, None);
     let young = key("active", 990 * DAY, None);
     assert_eq!(judge(&[young.clone(), next.clone()]), Level::Ok);

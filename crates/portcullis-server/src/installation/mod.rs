@@ -163,6 +163,10 @@ fn builder(settings: &Settings, address: SocketAddr) -> Builder {
     if let Some(cookies) = session_cookies(&settings.cookies, &config.issuer) {
         builder = builder.session_cookies(cookies);
     }
+    builder = match &settings.maintenance {
+        Some(times) => builder.maintenance(times.text()),
+        None => builder.no_maintenance(),
+    };
     builder
         .max_connections(settings.database.max_connections)
         .database_timeout(settings.database.timeout)
@@ -242,6 +246,12 @@ fn authority_config(settings: &Settings, address: SocketAddr) -> AuthorityConfig
         max_failures: limits.max_failures,
         registration: settings.registration_enabled,
         audit_retention: settings.audit_retention,
+        rotate_keys_after: settings.rotate_keys_after,
+        node: rustix::system::uname()
+            .nodename()
+            .to_str()
+            .ok()
+            .map(str::to_owned),
         ..AuthorityConfig::new(settings.issuer(address))
     }
 }

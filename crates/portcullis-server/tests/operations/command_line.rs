@@ -15,6 +15,8 @@ const COMMANDS: &[&[&str]] = &[
     &["restore"],
     &["import"],
     &["export"],
+    &["maintenance"],
+    &["maintenance", "run"],
     &["man"],
     &["routes"],
     &["openapi"],

@@ -20,6 +20,7 @@ fn same_as_before(name: &str, text: &str, place: &Place) {
         (r"(SQLite|PostgreSQL) \d+(\.\d+)+", "$1 [VERSION]"),
         (r"ES256 [\w-]{20,}", "ES256 [KID]"),
         (r"\d+ are taken", "[N] are taken"),
+        (r"\d{4}-\d\d-\d\dT[\d:]{8}Z", "[TIME]"),
     ] {
         settings.add_filter(found, shown);
     }
@@ -72,7 +73,8 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>, u32, i64)> {
 #[test]
 fn a_healthy_installation_needs_nothing_whether_it_runs_or_not() {
     let place = Place::new();
-    let server = place.serve(&[]);
+    let mut server = place.serve(&[]);
+    server.wait_for("maintenance.finished");
     place
         .run_with(
             &[
@@ -114,7 +116,9 @@ fn all_that_is_wrong_is_said_at_once_and_nothing_is_changed() {
         .env("PORTCULLIS_TOKEN__ISSUER", "https://portcullis.invalid")
         .env("PORTCULLIS_TOKEN__SECRET", "PLANTED-k3Jv9qLx2mZ8wRt5yHn7bGf4")
         .env("PORTCULLIS_TOKEN__ACCESS_TTL", "2h");
-    place.serve(&[]).terminate();
+    let mut server = place.serve(&[]);
+    server.wait_for("maintenance.finished");
+    server.terminate();
     let folder = place.path("portcullis-data");
     chmod(&folder, 0o755);
     chmod(&folder.join("portcullis.db"), 0o644);
@@ -140,7 +144,9 @@ fn what_is_not_there_yet_is_no_fault() {
 #[test]
 fn a_damaged_file_is_noticed() {
     let place = Place::new();
-    place.serve(&[]).terminate();
+    let mut server = place.serve(&[]);
+    server.wait_for("maintenance.finished");
+    server.terminate();
     let file = place.path("portcullis-data/portcullis.db");
     let sound = fs::read(&file).unwrap();
     let pages = sound.len() / 4096;
@@ -203,7 +209,8 @@ async fn postgresql_is_asked_for_its_settings() {
     assert_has(&findings(&doctor.stdout), "database", "action", "0001_initial");
 
     place.run(&["migrate"]).done();
-    let server = place.serve(&[]);
+    let mut server = place.serve(&[]);
+    server.wait_for("maintenance.finished");
     let doctor = place.run(&["doctor", "--listen", server.address(), "--nodes", "3"]);
     // The server of the tests need not outlive a power failure.
     assert_eq!(doctor.code, Some(1));

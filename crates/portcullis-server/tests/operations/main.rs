@@ -12,6 +12,7 @@ mod files;
 mod harness;
 mod import;
 mod life;
+mod maintenance;
 mod metrics;
 mod migrate;
 mod tls;

@@ -7,5 +7,5 @@ mod purge;
 pub(crate) use self::{
     lease::TakeLease,
     meta::{MetaOrInsert, SetMeta, database_time, meta, ping},
-    purge::{BATCH, Purge, PurgeKind},
+    purge::Purge,
 };

@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use portcullis_core::{clock::Timestamp, store::StoreError};
+use portcullis_core::{
+    clock::Timestamp,
+    store::{Expired, StoreError},
+};
 
 use crate::{
     act::{Act, Failure, Tx},
@@ -9,25 +12,15 @@ use crate::{
 };
 
 /// Rows per transaction: others get their turn between two.
-pub(crate) const BATCH: i64 = 500;
+const BATCH: i64 = 500;
 
 /// An attempt that is not followed by another for so long is forgotten, unless it was against an account: how often in a
 /// row an account's password was missed is never forgotten by mere waiting (NIST SP 800-63B, section 3.2.2).
 const STALE: Duration = Duration::from_secs(90 * 86_400);
 
-/// What to purge.
-#[derive(Clone, Copy)]
-pub(crate) enum PurgeKind {
-    EndedSessions,
-    ExpiredSessions,
-    Changes,
-    Attempts,
-    Audit { before: Timestamp },
-}
-
-/// One batch of [`Store::purge`](portcullis_core::store::Store::purge); gives how many rows went.
+/// [`Store::purge`](portcullis_core::store::Store::purge)
 pub(crate) struct Purge {
-    pub(crate) kind: PurgeKind,
+    pub(crate) expired: Expired,
     pub(crate) now: Timestamp,
 }
 
@@ -38,21 +31,26 @@ impl Act for Purge {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, Failure<StoreError>> {
         let now = self.now.millis();
-        Ok(match self.kind {
-            PurgeKind::EndedSessions => execute!(
-                tx.sql(),
-                "DELETE FROM portcullis_sessions WHERE id IN
-                 (SELECT id FROM portcullis_sessions WHERE ended_at IS NOT NULL LIMIT $1)",
-                BATCH
-            )?,
-            PurgeKind::ExpiredSessions => execute!(
-                tx.sql(),
-                "DELETE FROM portcullis_sessions WHERE id IN
-                 (SELECT id FROM portcullis_sessions WHERE idle_expires_at <= $2 LIMIT $1)",
-                BATCH,
-                now
-            )?,
-            PurgeKind::Changes => execute!(
+        Ok(match self.expired {
+            // Each by its own index.
+            Expired::Sessions => {
+                let ended = execute!(
+                    tx.sql(),
+                    "DELETE FROM portcullis_sessions WHERE id IN
+                     (SELECT id FROM portcullis_sessions WHERE ended_at IS NOT NULL LIMIT $1)",
+                    BATCH
+                )?;
+                let left = BATCH.saturating_sub_unsigned(ended);
+                ended
+                    + execute!(
+                        tx.sql(),
+                        "DELETE FROM portcullis_sessions WHERE id IN
+                         (SELECT id FROM portcullis_sessions WHERE idle_expires_at <= $2 LIMIT $1)",
+                        left,
+                        now
+                    )?
+            }
+            Expired::Changes => execute!(
                 tx.sql(),
                 "DELETE FROM portcullis_changes WHERE (lane, n) IN
                  (SELECT c.lane, c.n FROM portcullis_changes c JOIN portcullis_lanes l ON l.lane = c.lane
@@ -60,7 +58,7 @@ impl Act for Purge {
                 BATCH,
                 now
             )?,
-            PurgeKind::Attempts => execute!(
+            Expired::Attempts => execute!(
                 tx.sql(),
                 "DELETE FROM portcullis_attempts WHERE bucket IN
                  (SELECT a.bucket FROM portcullis_attempts a
@@ -70,7 +68,7 @@ impl Act for Purge {
                 BATCH,
                 (self.now - STALE).millis()
             )?,
-            PurgeKind::Audit { before } => execute!(
+            Expired::Audit { before } => execute!(
                 tx.sql(),
                 "DELETE FROM portcullis_audit WHERE id IN
                  (SELECT id FROM portcullis_audit WHERE happened_at < $2 LIMIT $1)",

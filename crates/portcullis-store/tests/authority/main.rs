@@ -6,5 +6,6 @@ mod devices;
 mod dropped;
 mod ended;
 mod fixture;
+mod maintenance;
 mod races;
 mod upkeep;

@@ -1,18 +1,18 @@
-//! Work that is done without being asked, unless somebody asked for it.
+//! Work that an application asks for itself.
 
-use std::time::Duration;
-
-use portcullis_core::clock::Clock as _;
+use portcullis_core::maintenance::Task;
 use portcullis_testkit::both;
 
 use crate::fixture::{World, config};
 
 both! {
-    async fn a_purge_at_a_chosen_time_is_that_of_the_day(db: TestDatabase) {
+    async fn a_purge_does_and_notes_each_task(db: TestDatabase) {
         let world = World::new(&db, config()).await;
-        world.clock.advance(Duration::from_secs(3 * 3600));
         world.authority.purge().await.unwrap();
-        let at = world.authority.store().meta("purged_at").await.unwrap();
-        assert_eq!(at, Some(world.clock.now().millis().to_string()));
+        for task in Task::ALL {
+            let run = world.authority.last_run(task).await.unwrap();
+            assert!(run.is_some_and(|run| run.error.is_none()), "{task}");
+        }
+        assert_eq!(world.events("maintenance.ran").await.len(), 1);
     }
 }

@@ -21,7 +21,10 @@ use portcullis_core::{
     session::{
         NewSession, PresentedRefresh, RefreshAct, RefreshToken, SessionKeys, SessionRules, StoredSession,
     },
-    store::{AuditFilter, NewUser, OpenSession, Opened, RefreshOutcome, Store, UserActError},
+    store::{
+        AuditFilter, Expired, NewUser, OpenSession, Opened, Purged, RefreshOutcome, Store, StoreError,
+        UserActError,
+    },
     user::{EmailKey, Standing, UserStatus},
 };
 use portcullis_store::Database;
@@ -44,6 +47,32 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Deletes all that nothing needs, batch after batch.
+    pub(crate) async fn purge(
+        &self,
+        now: Timestamp,
+        audit_before: Option<Timestamp>,
+    ) -> Result<Purged, StoreError> {
+        let all = async |expired| {
+            let mut gone = 0;
+            loop {
+                match self.store.purge(expired, now).await? {
+                    0 => return Ok::<u64, StoreError>(gone),
+                    batch => gone += batch,
+                }
+            }
+        };
+        Ok(Purged {
+            sessions: all(Expired::Sessions).await?,
+            changes: all(Expired::Changes).await?,
+            attempts: all(Expired::Attempts).await?,
+            audit: match audit_before {
+                Some(before) => all(Expired::Audit { before }).await?,
+                None => 0,
+            },
+        })
+    }
+
     pub(crate) fn new(store: Database) -> Self {
         let vault = Arc::new(Vault::new(&MasterKey::generate(&SystemRng)));
         Self {

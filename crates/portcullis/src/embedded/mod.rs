@@ -61,6 +61,7 @@ use crate::{
     csrf::Csrf,
     gate::Routes,
     layers::{Edge, TrustedProxies},
+    maintenance::Maintenance,
     provider::{AuthError, AuthProvider, Local, TokenSources},
 };
 
@@ -85,6 +86,7 @@ struct Inner {
     local: Local,
     api: Api,
     edge: Edge,
+    maintenance: Maintenance,
     work: Option<Arc<Work>>,
 }
 
@@ -101,6 +103,7 @@ impl Portcullis {
         edge: Edge,
         proxies: TrustedProxies,
         browser: Option<Browser>,
+        maintenance: Maintenance,
         work: Option<Arc<Work>>,
     ) -> Self {
         let sources = match &browser {
@@ -117,6 +120,7 @@ impl Portcullis {
                 authority,
                 database,
                 edge,
+                maintenance,
                 work,
             }),
         }
@@ -190,6 +194,12 @@ impl Portcullis {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         self.inner.authority.metrics()
+    }
+
+    /// What is done at set times by one node of all, and how it went.
+    #[must_use]
+    pub fn maintenance(&self) -> &Maintenance {
+        &self.inner.maintenance
     }
 
     /// Adds a user.

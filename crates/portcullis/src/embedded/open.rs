@@ -17,6 +17,7 @@ use super::{
 use crate::{
     api::Browser,
     layers::{Edge, EdgeConfig},
+    maintenance::Maintenance,
 };
 
 impl Builder {
@@ -73,6 +74,7 @@ impl Builder {
                     message: format!("cannot be: {error}"),
                 }])
             })?;
+        let maintenance = Maintenance::new(Arc::clone(&authority), self.maintenance);
         let mut work = None;
         if !self.existing {
             self.roles.store(&authority).await?;
@@ -80,7 +82,11 @@ impl Builder {
             if let Some(unknown) = known.unknown(&authority.config().default_roles) {
                 return Err(BuildError::DefaultRole(unknown.clone()));
             }
-            work = Some(Arc::new(Work::begin(Arc::clone(&authority), database.clone())));
+            work = Some(Arc::new(Work::begin(
+                maintenance.clone(),
+                Arc::clone(&authority),
+                database.clone(),
+            )));
         }
         let proxies = edge.trusted_proxies.clone();
         let edge = Edge::new(edge, self.clock, &*self.rng);
@@ -90,6 +96,7 @@ impl Builder {
             edge,
             proxies,
             browser,
+            maintenance,
             work,
         ))
     }

@@ -5,7 +5,12 @@ use std::{
 
 use portcullis_core::authority::Authority;
 use portcullis_store::Database;
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinSet,
+};
+
+use crate::maintenance::Maintenance;
 
 /// How long to wait before work that broke is begun anew.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -26,11 +31,11 @@ enum Stage {
 
 impl Work {
     /// Begins it. The database is closed at its end.
-    pub(super) fn begin(authority: Arc<Authority>, database: Database) -> Self {
+    pub(super) fn begin(maintenance: Maintenance, authority: Arc<Authority>, database: Database) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (tell, stage) = watch::channel(Stage::Running);
         tokio::spawn(async move {
-            work(&authority, stopped, &tell).await;
+            work(&maintenance, &authority, stopped, &tell).await;
             authority.flush().await;
             database.close().await;
             tell.send_replace(Stage::Over);
@@ -63,25 +68,32 @@ impl Work {
     }
 }
 
-async fn work(authority: &Arc<Authority>, mut stopped: oneshot::Receiver<()>, tell: &watch::Sender<Stage>) {
+async fn work(
+    maintenance: &Maintenance,
+    authority: &Arc<Authority>,
+    mut stopped: oneshot::Receiver<()>,
+    tell: &watch::Sender<Stage>,
+) {
     loop {
         // In a task of its own: should it panic, it is begun anew. Nobody is believed meanwhile who was thrown out, since
         // each request asks for the lease.
-        let mut running = tokio::spawn({
-            let authority = Arc::clone(authority);
-            async move { authority.run(std::future::pending()).await }
-        });
+        let mut running = JoinSet::new();
+        let authority = Arc::clone(authority);
+        running.spawn(async move { authority.run(std::future::pending()).await });
+        let maintenance = maintenance.clone();
+        running.spawn(async move { maintenance.keep_up().await });
         tokio::select! {
             // Dropped or told: both mean the end.
             _ = &mut stopped => {
-                running.abort();
                 // Only once it is gone is all that it had taken up back where the end finds it.
-                let _ = running.await;
+                running.shutdown().await;
                 return;
             }
-            ended = &mut running => {
-                tracing::error!(panicked = ended.is_err(), "background work ended by itself: it is begun anew");
+            ended = running.join_next() => {
+                let panicked = !matches!(ended, Some(Ok(())));
+                tracing::error!(panicked, "background work ended by itself: it is begun anew");
                 tell.send_replace(Stage::Broke);
+                running.shutdown().await;
             }
         }
         tokio::select! {

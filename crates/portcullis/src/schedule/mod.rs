@@ -50,6 +50,7 @@ mod cron;
 mod job;
 mod missed;
 mod runner;
+mod times;
 mod turn;
 mod utc;
 
@@ -72,6 +73,7 @@ pub use self::{
     cron::{CronError, CronFault},
     job::Outcome,
     missed::{Missed, MissedReason},
+    times::Times,
 };
 
 type OnMissed = Box<dyn Fn(&Missed) + Send + Sync>;

@@ -49,6 +49,31 @@ fn a_rotation_moves_each_key_one_step() {
 }
 
 #[test]
+fn a_key_rotates_when_it_is_old_and_the_next_one_is_known() {
+    const DAY: i64 = 86_400;
+    let after = Duration::from_secs(90 * 86_400);
+    let keys = found(key(0), key(1), at(0));
+    assert_eq!(rotation(&keys, after, at(90 * DAY - 1)), Rotation::None);
+    assert_eq!(rotation(&keys, after, at(90 * DAY)), Rotation::Rotate);
+    let young = |created| {
+        let mut next = key(2);
+        next.created_at = at(created);
+        put_next(&keys, next, at(created))
+    };
+    assert_eq!(
+        rotation(&young(89 * DAY + 1), after, at(90 * DAY)),
+        Rotation::None
+    );
+    assert_eq!(rotation(&young(89 * DAY), after, at(90 * DAY)), Rotation::Rotate);
+    let lonely = [activate(key(0), at(0))];
+    assert_eq!(rotation(&lonely, after, at(90 * DAY)), Rotation::Announce);
+    assert_eq!(rotation(&lonely, after, at(0)), Rotation::None);
+    // Once is enough.
+    let rotated = rotate(&keys, key(2), at(90 * DAY), at(91 * DAY));
+    assert_eq!(rotation(&rotated, after, at(90 * DAY)), Rotation::None);
+}
+
+#[test]
 fn a_revoked_key_is_gone_at_once() {
     let keys = rotate(&found(key(0), key(1), at(0)), key(2), at(10), at(100));
     let after = |kid| revoke(&keys, kid, key(9), at(20)).map(|keys| states(&keys));

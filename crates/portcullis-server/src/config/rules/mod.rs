@@ -9,7 +9,10 @@ use secrecy::ExposeSecret;
 
 pub(crate) use self::{
     public::{cookies, is_loopback, issuer, origins, proxies},
-    resources::{database_url, hashing, log_level, master_key, metrics, signing, telemetry, tls},
+    resources::{
+        database_url, hashing, log_level, maintenance, master_key, metrics, rotate_keys_after, signing,
+        telemetry, tls,
+    },
 };
 use super::{
     layers::Origin,

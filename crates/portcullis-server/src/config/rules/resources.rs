@@ -1,6 +1,9 @@
 //! What the server stands on: secrets, master key, database, certificate, log, hashing threads.
 
+use std::time::Duration;
+
 use hyper::header::{HeaderName, HeaderValue};
+use portcullis::schedule::Times;
 use portcullis_core::{
     authority::check_signing,
     key::MasterKey,
@@ -15,6 +18,8 @@ use crate::config::{
     resolve::Resolver,
     settings::{MetricsSettings, TelemetrySettings, TlsSettings},
 };
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// The algorithm, the secret and the earlier secrets, which must agree.
 pub(crate) fn signing(from: &mut Resolver) -> (Option<Algorithm>, Option<SecretString>, Vec<SecretString>) {
@@ -170,4 +175,34 @@ pub(crate) fn hashing(from: &mut Resolver) -> HashPoolConfig {
     config.queue = whole(from.integer("password.queue"));
     config.deadline = from.duration("password.deadline");
     config
+}
+
+/// How old the key that signs may become.
+pub(crate) fn rotate_keys_after(from: &mut Resolver) -> Option<Duration> {
+    let age = from.retention("keys.rotate_after")?;
+    if age < DAY {
+        from.refuse(
+            "keys.rotate_after",
+            "is less than a day: a key is published for a day before it signs",
+        );
+    }
+    Some(age)
+}
+
+/// When maintenance is due.
+pub(crate) fn maintenance(from: &mut Resolver) -> Option<Times> {
+    let text = from.text("maintenance.schedule");
+    if text == "never" {
+        return None;
+    }
+    match text.parse() {
+        Ok(times) => Some(times),
+        Err(error) => {
+            from.refuse(
+                "maintenance.schedule",
+                format!("cannot be: {error}; or write never"),
+            );
+            None
+        }
+    }
 }

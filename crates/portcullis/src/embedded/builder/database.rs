@@ -110,4 +110,24 @@ impl Builder {
         self.key = Some(Key::File(KeyFile::new(file)));
         self
     }
+
+    /// When [maintenance](crate::maintenance) is due, in UTC, as [`schedule`](crate::schedule) has it: expired sessions,
+    /// the feed, audit events, signing keys. `0 17 3 * * *` unless told: each night at 3:17.
+    pub fn maintenance(mut self, cron: &str) -> Self {
+        match cron.parse() {
+            Ok(times) => self.maintenance = Some(times),
+            Err(error) => self.wrong.push(WrongOption {
+                option: "maintenance",
+                message: format!("cannot be: {error}"),
+            }),
+        }
+        self
+    }
+
+    /// No maintenance by itself: the application calls [`Maintenance::run`](crate::maintenance::Maintenance::run) or
+    /// [`Authority::purge`](portcullis_core::authority::Authority::purge) now and then.
+    pub fn no_maintenance(mut self) -> Self {
+        self.maintenance = None;
+        self
+    }
 }

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 
 pub(super) use self::http::acting_origins;
 use super::{KeyFile, WrongOption, roles::DeclaredAll};
-use crate::{cookie::SessionCookies, layers::Traces};
+use crate::{cookie::SessionCookies, layers::Traces, schedule::Times};
 
 /// The options of a [`Portcullis`](super::Portcullis): see [`Portcullis::builder`](super::Portcullis::builder). They have
 /// the names and the defaults of the server's configuration.
@@ -51,6 +51,8 @@ pub struct Builder {
     pub(super) audience: Option<String>,
     pub(super) http: Http,
     pub(super) roles: DeclaredAll,
+    /// When maintenance is due.
+    pub(super) maintenance: Option<Times>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) rng: Arc<dyn Rng>,
     pub(super) existing: bool,
@@ -91,6 +93,9 @@ pub(super) struct Http {
 /// `iss` and `aud` of an application that nobody else asks for tokens.
 const ISSUER: &str = "portcullis";
 
+/// When maintenance is due unless told.
+const MAINTENANCE: &str = "0 17 3 * * *";
+
 impl Builder {
     pub(super) fn new() -> Self {
         Self {
@@ -114,6 +119,7 @@ impl Builder {
                 traces: Traces::Off,
             },
             roles: DeclaredAll::default(),
+            maintenance: MAINTENANCE.parse().ok(),
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
             existing: false,

@@ -68,4 +68,11 @@ impl Builder {
         self.config.previous_secrets.push(secret.into());
         self
     }
+
+    /// Once the key that signs is so old, [maintenance](crate::maintenance) lets the next one sign, which has been in the
+    /// JWKS for a day at least; `None` means never. 90 days unless told.
+    pub fn rotate_keys_after(mut self, age: Option<Duration>) -> Self {
+        self.config.rotate_keys_after = age;
+        self
+    }
 }
