@@ -111,7 +111,7 @@ impl Builder {
         self
     }
 
-    /// When [maintenance](crate::maintenance) is due, in UTC, as [`schedule`](crate::schedule) has it: expired sessions,
+    /// When [maintenance](crate::maintenance) is due, in UTC, as [`schedule`](mod@crate::schedule) has it: expired sessions,
     /// the feed, audit events, signing keys. `0 17 3 * * *` unless told: each night at 3:17.
     pub fn maintenance(mut self, cron: &str) -> Self {
         match cron.parse() {
