@@ -74,7 +74,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>, u32, i64)> {
 fn a_healthy_installation_needs_nothing_whether_it_runs_or_not() {
     let place = Place::new();
     let mut server = place.serve(&[]);
-    server.wait_for("maintenance.finished");
+    server.wait_for_maintenance();
     place
         .run_with(
             &[
@@ -117,7 +117,7 @@ fn all_that_is_wrong_is_said_at_once_and_nothing_is_changed() {
         .env("PORTCULLIS_TOKEN__SECRET", "PLANTED-k3Jv9qLx2mZ8wRt5yHn7bGf4")
         .env("PORTCULLIS_TOKEN__ACCESS_TTL", "2h");
     let mut server = place.serve(&[]);
-    server.wait_for("maintenance.finished");
+    server.wait_for_maintenance();
     server.terminate();
     let folder = place.path("portcullis-data");
     chmod(&folder, 0o755);
@@ -145,7 +145,7 @@ fn what_is_not_there_yet_is_no_fault() {
 fn a_damaged_file_is_noticed() {
     let place = Place::new();
     let mut server = place.serve(&[]);
-    server.wait_for("maintenance.finished");
+    server.wait_for_maintenance();
     server.terminate();
     let file = place.path("portcullis-data/portcullis.db");
     let sound = fs::read(&file).unwrap();
@@ -210,7 +210,7 @@ async fn postgresql_is_asked_for_its_settings() {
 
     place.run(&["migrate"]).done();
     let mut server = place.serve(&[]);
-    server.wait_for("maintenance.finished");
+    server.wait_for_maintenance();
     let doctor = place.run(&["doctor", "--listen", server.address(), "--nodes", "3"]);
     // The server of the tests need not outlive a power failure.
     assert_eq!(doctor.code, Some(1));

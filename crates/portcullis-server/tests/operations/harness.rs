@@ -232,6 +232,14 @@ impl Server {
             .find(|line| line["message"] == message)
     }
 
+    /// Waits until the run of maintenance with which a first start begins is done: before or after it listens.
+    pub(crate) fn wait_for_maintenance(&mut self) {
+        const DONE: &str = "maintenance.finished";
+        if !self.log.iter().any(|line| line.contains(DONE)) {
+            self.wait_for(DONE);
+        }
+    }
+
     /// Waits for a line of the log that says `message`.
     pub(crate) fn wait_for(&mut self, message: &str) -> Value {
         loop {

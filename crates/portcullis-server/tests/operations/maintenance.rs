@@ -10,7 +10,7 @@ fn json(text: &str) -> Value {
 fn a_server_does_what_is_due_and_says_so() {
     let place = Place::new();
     let mut server = place.serve(&[]);
-    server.wait_for("maintenance.finished");
+    server.wait_for_maintenance();
     let status = json(&place.run(&["maintenance", "--json"]).done());
     assert_eq!(status["schedule"], "0 17 3 * * *");
     assert_eq!(
