@@ -153,6 +153,9 @@ pub(crate) async fn connect(path: &Path, timeout: Duration) -> Result<SqliteConn
     opener.connect().await
 }
 
+/// Time between two tries to set up a new file.
+const AGAIN: Duration = Duration::from_millis(10);
+
 /// Opens connections to one file.
 pub(crate) struct Opener {
     path: PathBuf,
@@ -196,9 +199,22 @@ impl Opener {
 
     async fn own(&self) -> Result<SqliteConnection, OpenError> {
         let mut connection = self.options().connect().await.map_err(OpenError::Schema)?;
-        let (mode,): (String,) = sqlx::query_as("PRAGMA journal_mode = WAL")
-            .fetch_one(&mut connection)
+        let write_ahead = async {
+            loop {
+                let mode = sqlx::query_as("PRAGMA journal_mode = WAL");
+                match mode.fetch_one(&mut connection).await {
+                    // Of several who open a new file at once, SQLite refuses some without waiting: they would wait for each
+                    // other.
+                    Err(error) if dialect::is_busy(&error) => tokio::time::sleep(AGAIN).await,
+                    mode => return mode,
+                }
+            }
+        };
+        let (mode,): (String,) = tokio::time::timeout(self.timeout, write_ahead)
             .await
+            .map_err(|_| OpenError::Locked {
+                path: self.path.clone(),
+            })?
             .map_err(OpenError::Schema)?;
         if mode != "wal" {
             return Err(OpenError::NoWal {
