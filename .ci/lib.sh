@@ -50,11 +50,11 @@ apt_install() {
   return 1
 }
 
-# promtool_binary: prints where promtool is. Where it is not installed, it is taken out of Debian's package, which would
-# start a Prometheus if it were installed.
-promtool_binary() {
-  local own="$TESTENV/promtool" work
-  if command -v promtool; then
+# unpacked COMMAND PACKAGE PATH: prints where a program is. Where it is not installed, it is taken out of Debian's package,
+# which would start a service if it were installed.
+unpacked() {
+  local command="$1" package="$2" path="$3" own="$TESTENV/$1" work
+  if command -v "$command"; then
     return 0
   fi
   if [ ! -x "$own" ]; then
@@ -62,11 +62,11 @@ promtool_binary() {
     chmod 755 "$work"
     (
       cd "$work"
-      apt-get -qq -o Acquire::Retries=3 download prometheus >&2 ||
-        { apt-get -qq -o Acquire::Retries=3 update >&2 && apt-get -qq -o Acquire::Retries=3 download prometheus >&2; }
-      dpkg-deb -x prometheus_*.deb .
+      apt-get -qq -o Acquire::Retries=3 download "$package" >&2 ||
+        { apt-get -qq -o Acquire::Retries=3 update >&2 && apt-get -qq -o Acquire::Retries=3 download "$package" >&2; }
+      dpkg-deb -x "$package"_*.deb .
     )
-    mv "$work/usr/bin/promtool" "$own"
+    mv "$work/$path" "$own"
     rm -rf "$work"
   fi
   echo "$own"

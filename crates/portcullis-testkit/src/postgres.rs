@@ -368,7 +368,8 @@ fn owner() -> (u32, u32) {
 }
 
 /// A port on which nobody listens at present.
-fn free_port() -> u16 {
+#[must_use]
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
 }

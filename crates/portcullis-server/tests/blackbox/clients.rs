@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 use crate::start;
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .nth(2)
@@ -23,7 +23,7 @@ fn root() -> PathBuf {
     clippy::disallowed_methods,
     reason = "how `./test` tells the tests what it installed"
 )]
-fn installed(variable: &str) -> String {
+pub(crate) fn installed(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `./test`"))
 }
 
@@ -63,7 +63,7 @@ async fn python(script: &str, arguments: &[&str]) {
     run("PORTCULLIS_TEST_PYTHON", script, arguments).await;
 }
 
-async fn node(script: &str, arguments: &[&str]) {
+pub(crate) async fn node(script: &str, arguments: &[&str]) {
     run("PORTCULLIS_TEST_NODE", script, arguments).await;
 }
 

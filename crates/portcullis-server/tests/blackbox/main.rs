@@ -43,7 +43,9 @@ mod refresh;
 mod register;
 mod revocation;
 mod sessions;
+mod stacks;
 mod timing;
+mod verify;
 
 /// Starts the binary under test.
 async fn start(setup: Setup) -> App {

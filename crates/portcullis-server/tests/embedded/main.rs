@@ -7,6 +7,7 @@
 //! - `command_line`: it is about the commands;
 //! - `flood`: it bounds the memory of the server's process to the kilobyte, what each connection holds included; an application
 //!   that serves by `axum::serve` has buffers of its own choice;
+//! - `stacks`: it is about services of others, which know nothing of who serves;
 //! - `timing`: it measures an application in the test's own process that embeds Portcullis
 //!   ([`Local`](portcullis_testkit::server::Local)), whichever subject is named, and takes two minutes with nothing beside it.
 //!
@@ -76,6 +77,8 @@ mod register;
 mod revocation;
 #[path = "../blackbox/sessions.rs"]
 mod sessions;
+#[path = "../blackbox/verify.rs"]
+mod verify;
 
 /// Starts the application under test.
 async fn start(setup: Setup) -> App {

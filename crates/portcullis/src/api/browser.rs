@@ -4,7 +4,7 @@ use axum::{
     extract::{FromRequestParts, Request},
     response::{IntoResponse, Response},
 };
-use http::{Method, header, request::Parts};
+use http::{HeaderMap, HeaderName, Method, header, request::Parts};
 use portcullis_core::authority::{Authority, Caller, TokenPair};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -103,6 +103,41 @@ pub(super) fn from_here(run: Arc<Run<Api>>) -> Arc<Run<Api>> {
             Err(problem) => Box::pin(future::ready(problem.into_response())),
         }
     })
+}
+
+/// The method of the request that a proxy asks about: what nginx is told to say, and what Caddy and Traefik say.
+const ORIGINAL_METHOD: [HeaderName; 2] = [
+    HeaderName::from_static("x-original-method"),
+    HeaderName::from_static("x-forwarded-method"),
+];
+
+/// Around the question of a proxy whether a request may pass: one by cookie that may change something passes only if no
+/// page of another site made it. The subrequest of the proxy is a `GET` whatever it asks about.
+pub(super) fn as_forwarded(run: Arc<Run<Api>>) -> Arc<Run<Api>> {
+    Arc::new(move |request, api| {
+        let headers = request.headers();
+        let may_change = !is_told_safe(headers) && !headers.contains_key(header::AUTHORIZATION);
+        let checked = match api.browser().filter(|_| may_change) {
+            Some(browser) => browser.api_csrf.check_origin(&request),
+            None => Ok(()),
+        };
+        match checked {
+            Ok(()) => run(request, api),
+            Err(problem) => Box::pin(future::ready(problem.into_response())),
+        }
+    })
+}
+
+/// Whether the proxy says that the request which it asks about changes nothing. One to a WebSocket begins with a `GET`.
+fn is_told_safe(headers: &HeaderMap) -> bool {
+    let mut told = ORIGINAL_METHOD
+        .into_iter()
+        .flat_map(|name| headers.get_all(name))
+        .peekable();
+    told.peek().is_some()
+        && told.all(|method| matches!(method.as_bytes(), b"GET" | b"HEAD" | b"OPTIONS"))
+        && !headers.contains_key(header::SEC_WEBSOCKET_VERSION)
+        && !headers.contains_key(header::SEC_WEBSOCKET_KEY)
 }
 
 /// What a browser brought along beside what its page said.

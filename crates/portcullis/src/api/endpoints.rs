@@ -1,6 +1,6 @@
 use super::{
     Api, admin, auth,
-    browser::{from_here, unforged},
+    browser::{as_forwarded, from_here, unforged},
     caller::with_caller,
     me, well_known,
 };
@@ -76,6 +76,11 @@ impl Endpoints {
         self.and(logout())
     }
 
+    /// `GET /auth/verify`: for proxies that ask who may pass.
+    pub fn verify(self) -> Self {
+        self.and(verify())
+    }
+
     /// `GET`, `PATCH` and `DELETE /me`, `POST /me/password`, `GET /me/export`.
     pub fn me(self) -> Self {
         self.and(me())
@@ -91,7 +96,7 @@ impl Endpoints {
         self.and(admin())
     }
 
-    /// `GET /.well-known/jwks.json`: for services that verify our tokens.
+    /// `GET /.well-known/jwks.json` and `GET /.well-known/oauth-authorization-server`: for services that verify our tokens.
     pub fn keys(self) -> Self {
         self.and(keys())
     }
@@ -112,6 +117,7 @@ fn all_but_admin() -> Routes<Api> {
         .merge(refresh())
         .merge(logout())
         .merge(csrf())
+        .merge(verify())
         .merge(me())
         .merge(sessions())
         .merge(keys())
@@ -136,6 +142,10 @@ fn csrf() -> Routes<Api> {
 
 fn logout() -> Routes<Api> {
     routes!(auth::logout::logout, auth::logout_all::logout_all).refusing_forged(unforged)
+}
+
+fn verify() -> Routes<Api> {
+    routes!(auth::verify::verify).refusing_forged(as_forwarded)
 }
 
 fn me() -> Routes<Api> {
@@ -170,7 +180,7 @@ fn admin() -> Routes<Api> {
 }
 
 fn keys() -> Routes<Api> {
-    routes!(well_known::jwks::jwks)
+    routes!(well_known::jwks::jwks, well_known::metadata::issuer_metadata)
 }
 
 fn health() -> Routes<Api> {

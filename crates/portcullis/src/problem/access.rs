@@ -1,3 +1,5 @@
+use std::fmt::Display;
+
 use http::{StatusCode, header};
 use portcullis_core::access::Requirement;
 
@@ -29,24 +31,39 @@ impl Problem {
     /// 403: the caller is known and may not. Says what is needed and what there is (RFC 6750, section 3.1).
     #[must_use]
     pub fn insufficient(realm: &str, lacking: Lacking<'_>) -> Self {
-        let mut needs = lacking.requirement.denial();
-        for names in [&mut needs.required_roles, &mut needs.required_scopes] {
-            names.sort_unstable();
-            names.dedup();
-        }
-        let challenge = Challenge::new(realm.to_owned())
-            .insufficient_scope()
-            .scopes(needs.required_scopes.iter().copied());
-        let mut problem = Self::new(StatusCode::FORBIDDEN)
-            .detail(format!("This needs {}.", lacking.requirement))
-            .header(header::WWW_AUTHENTICATE, challenge.to_header())
-            .member("error", "insufficient_scope")
-            .member("required_roles", &needs.required_roles)
-            .member("required_scopes", &needs.required_scopes)
-            .member("current_roles", lacking.roles);
+        let denial = lacking.requirement.denial();
+        let needs = Needs {
+            roles: denial.required_roles,
+            scopes: denial.required_scopes,
+        };
+        let mut problem = Self::lacking(realm, lacking.requirement, needs, lacking.roles);
         if let Some(role) = lacking.single_role {
             problem = problem.member("current_role", role);
         }
         problem
     }
+
+    /// The same for what is not known before it is asked for: `text` says it to people.
+    pub(crate) fn lacking(realm: &str, text: impl Display, mut needs: Needs<'_>, roles: &[String]) -> Self {
+        for names in [&mut needs.roles, &mut needs.scopes] {
+            names.sort_unstable();
+            names.dedup();
+        }
+        let challenge = Challenge::new(realm.to_owned())
+            .insufficient_scope()
+            .scopes(needs.scopes.iter().map(|scope| (*scope).to_owned()));
+        Self::new(StatusCode::FORBIDDEN)
+            .detail(format!("This needs {text}."))
+            .header(header::WWW_AUTHENTICATE, challenge.to_header())
+            .member("error", "insufficient_scope")
+            .member("required_roles", &needs.roles)
+            .member("required_scopes", &needs.scopes)
+            .member("current_roles", roles)
+    }
+}
+
+/// The names of which a demand speaks.
+pub(crate) struct Needs<'a> {
+    pub(crate) roles: Vec<&'a str>,
+    pub(crate) scopes: Vec<&'a str>,
 }

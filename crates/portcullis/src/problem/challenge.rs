@@ -29,7 +29,7 @@ pub struct Challenge {
     realm: Cow<'static, str>,
     error: Option<&'static str>,
     description: Option<Cow<'static, str>>,
-    scopes: Vec<&'static str>,
+    scopes: Vec<Cow<'static, str>>,
     max_age: Option<Duration>,
 }
 
@@ -71,8 +71,8 @@ impl Challenge {
 
     /// The scopes that the route asks for.
     #[must_use]
-    pub fn scopes(mut self, scopes: impl IntoIterator<Item = &'static str>) -> Self {
-        self.scopes = scopes.into_iter().collect();
+    pub fn scopes<T: Into<Cow<'static, str>>>(mut self, scopes: impl IntoIterator<Item = T>) -> Self {
+        self.scopes = scopes.into_iter().map(Into::into).collect();
         self
     }
 

@@ -25,6 +25,7 @@ use portcullis_core::limit::Decision;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub(crate) use self::access::Needs;
 pub use self::{
     access::Lacking,
     challenge::{Challenge, DEFAULT_REALM},

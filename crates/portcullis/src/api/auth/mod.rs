@@ -6,3 +6,4 @@ pub(super) mod logout;
 pub(super) mod logout_all;
 pub(super) mod refresh;
 pub(super) mod register;
+pub(super) mod verify;
