@@ -11,6 +11,7 @@ pub mod authority;
 pub mod clock;
 pub mod device;
 pub mod id;
+pub mod identity;
 pub mod issuer;
 pub mod key;
 pub mod limit;

@@ -17,6 +17,7 @@ mod database;
 mod dialect;
 mod errors;
 mod feed;
+mod identity;
 mod key;
 mod metrics;
 mod migration;

@@ -4,12 +4,14 @@ use portcullis_core::{
     audit::{ActContext, AuditEvent},
     clock::Timestamp,
     id::{SessionId, UserId},
+    identity::{Identity, Once},
     revocation::{Change, ChangeKind, FeedRead, Lanes},
     session::{EndReason, RefreshAct, SessionRecord, SessionSummary, StoredSession},
     store::{
-        AttemptKey, AuditFilter, Credentials, DeletedUser, Expired, KeyActError, KeySet, NewUser,
-        OpenSession, OpenSessionError, Opened, RefreshOutcome, RoleActError, SetPassword, Store, StoreError,
-        StoredKey, UserActError, UserFilter, UserUpdate, Written,
+        AttemptKey, AuditFilter, Credentials, DeletedUser, Expired, IdentityActError, KeyActError, KeySet,
+        LinkIdentity, NewUser, OpenSession, OpenSessionError, Opened, ProviderSessions, RefreshOutcome,
+        RoleActError, SetPassword, Store, StoreError, StoredKey, UnlinkIdentity, UserActError, UserFilter,
+        UserUpdate, Written,
     },
     user::{EmailKey, Standing, User},
 };
@@ -19,7 +21,9 @@ use crate::{
     act::Done,
     audit,
     database::read,
-    feed, key,
+    feed,
+    identity::{self, EndProviderSessions, Link, Unlink},
+    key,
     role::{DeleteRole, PutRole, Roles},
     session::{self, EndAllSessions, EndSession, Open, Refresh},
     upkeep::{self, MetaOrInsert, Purge, SetMeta, TakeLease},
@@ -183,6 +187,41 @@ impl Store for Database {
 
     async fn hash_kinds(&self) -> Result<Vec<(String, u64)>, StoreError> {
         read!(self, reader, |c| user::hash_kinds(c))
+    }
+
+    async fn identity(&self, issuer: &str, subject: &str) -> Result<Option<Identity>, StoreError> {
+        read!(self, reader, |c| identity::by_subject(c, issuer, subject))
+    }
+
+    async fn identities(&self, user: UserId) -> Result<Vec<Identity>, StoreError> {
+        read!(self, reader, |c| identity::of_user(c, user))
+    }
+
+    async fn link_identity(&self, context: &ActContext, act: LinkIdentity) -> Result<(), IdentityActError> {
+        let context = context.clone();
+        self.act(Link { context, act }).await.map(|done| done.value)
+    }
+
+    async fn unlink_identity(
+        &self,
+        context: &ActContext,
+        act: UnlinkIdentity,
+    ) -> Result<Written<u64>, IdentityActError> {
+        let context = context.clone();
+        Ok(written(self.act(Unlink { context, act }).await?))
+    }
+
+    async fn end_provider_sessions(
+        &self,
+        context: &ActContext,
+        which: ProviderSessions,
+    ) -> Result<Written<u64>, StoreError> {
+        let context = context.clone();
+        Ok(written(self.act(EndProviderSessions { context, which }).await?))
+    }
+
+    async fn spend(&self, once: Once, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.act(upkeep::Spend { once, now }).await?.value)
     }
 
     async fn roles(&self) -> Result<RoleGraph, StoreError> {

@@ -81,6 +81,9 @@ pub mod kind {
     pub const USER_DELETED: &str = "user.deleted";
     pub const LOGIN_SUCCEEDED: &str = "login.succeeded";
     pub const LOGIN_FAILED: &str = "login.failed";
+    pub const SIGN_IN_REFUSED: &str = "sign_in.refused";
+    pub const IDENTITY_LINKED: &str = "identity.linked";
+    pub const IDENTITY_UNLINKED: &str = "identity.unlinked";
     pub const REFRESH_REUSED: &str = "refresh.reused";
     pub const REFRESH_REWOUND: &str = "refresh.rewound";
     pub const LOGOUT: &str = "session.logout";

@@ -13,7 +13,8 @@ use crate::{
     rng::{self, Rng},
     session::StoredSession,
     store::{
-        OpenSessionError, Opened, RefreshOutcome, RoleActError, Store, StoreError, UserActError, Written,
+        IdentityActError, OpenSessionError, Opened, RefreshOutcome, RoleActError, Store, StoreError,
+        UserActError, Written,
     },
     user::Standing,
 };
@@ -72,7 +73,8 @@ impl Authority {
         self.context_of(caller, Actor::User(user))
     }
 
-    fn context_of(&self, caller: &Caller, actor: Actor) -> ActContext {
+    /// Circumstances of an act of `caller` in the name of `actor`.
+    pub(super) fn context_of(&self, caller: &Caller, actor: Actor) -> ActContext {
         let now = self.clock.now();
         act_context(now, now + self.retention, caller, actor, &*self.rng)
     }
@@ -170,4 +172,21 @@ macro_rules! act_error {
     )*};
 }
 
-act_error!(UserActError, RoleActError, KeyError, OpenSessionError);
+act_error!(
+    UserActError,
+    RoleActError,
+    KeyError,
+    OpenSessionError,
+    IdentityActError
+);
+
+/// An act that voids nothing.
+impl Acted for () {
+    type Value = Self;
+
+    fn changes(&self) -> &[Change] {
+        &[]
+    }
+
+    fn value(self) {}
+}

@@ -72,6 +72,7 @@ impl Authority {
             roles: new.roles.unwrap_or_else(|| self.config.default_roles.clone()),
             status: new.status,
             session: None,
+            identity: None,
             event: kind::USER_CREATED,
         };
         let (created, _) = self

@@ -180,6 +180,7 @@ impl Authority {
             session: self.new_session(caller, scopes),
             clear: std::iter::once(attempt.key).chain(attempt.worn_out).collect(),
             upgrade: found.password.zip(upgrade),
+            identity: None,
         };
         let (standing, session) = self
             .act(&context, |store, context| async move {

@@ -19,13 +19,15 @@ pub(super) struct Counts {
 }
 
 /// Reasons for which the authority itself ends sessions, one by one.
-const ENDED: [EndReason; 6] = [
+const ENDED: [EndReason; 8] = [
     EndReason::Logout,
     EndReason::LogoutAll,
     EndReason::Ended,
     EndReason::Admin,
     EndReason::Reuse,
     EndReason::Rewound,
+    EndReason::Provider,
+    EndReason::Unlinked,
 ];
 
 impl Counts {

@@ -34,6 +34,7 @@ mod readiness;
 mod refresh;
 mod register;
 mod sessions;
+mod sign_in;
 mod upkeep;
 
 use std::sync::Arc;
@@ -56,6 +57,7 @@ pub use self::{
     open::{FINGERPRINT, OpenError, Ports},
     readiness::{ClockSkew, MAX_CLOCK_SKEW, NotReady},
     register::Registration,
+    sign_in::{Identified, IdentityError, SignInError},
 };
 use self::{
     audit_sink::AuditSink, limits::Rules, metrics::Counts, open::KeyReload, profiles::Profiles,
@@ -65,6 +67,7 @@ use crate::{
     clock::Clock,
     device::{DeviceKeys, UnknownIdentifiers},
     id::SessionId,
+    identity::Tickets,
     key::{BoundTokens, Keys},
     limit::Limiter,
     metrics::Metrics,
@@ -89,6 +92,7 @@ pub struct Authority {
     session_keys: Arc<SessionKeys>,
     devices: DeviceKeys,
     page_tokens: BoundTokens,
+    tickets: Tickets,
     unknown: UnknownIdentifiers,
     index: Arc<Index>,
     follower: Arc<Follower>,

@@ -80,6 +80,7 @@ impl Authority {
             roles: self.config.default_roles.clone(),
             status: UserStatus::Active,
             session: Some(self.new_session(caller, None)),
+            identity: None,
             event: kind::USER_REGISTERED,
         };
         let (standing, session) = self

@@ -80,3 +80,7 @@ identifier!(
     /// One row of the audit log.
     AuditId
 );
+identifier!(
+    /// What ties a user to an account at a provider.
+    IdentityId
+);

@@ -25,6 +25,10 @@ pub enum EndReason {
     Reuse,
     /// A refresh token came that was never issued as far as the store knows: it went back in time.
     Rewound,
+    /// The provider by which it began said that it ended there.
+    Provider,
+    /// The account at the provider by which it began was unlinked.
+    Unlinked,
 }
 
 impl EndReason {
@@ -40,6 +44,8 @@ impl EndReason {
             Self::Password => "password",
             Self::Reuse => "reuse",
             Self::Rewound => "rewound",
+            Self::Provider => "provider",
+            Self::Unlinked => "unlinked",
         }
     }
 }

@@ -1,11 +1,13 @@
+use serde::{Deserialize, Serialize};
+
 use crate::{
     access::RoleName,
     clock::Timestamp,
-    id::UserId,
+    id::{IdentityId, UserId},
     password::StoredHash,
     revocation::Change,
     session::{EndReason, NewSession, Refusal, StoredSession},
-    user::{DisplayName, Email, Standing, User, UserStatus},
+    user::{DisplayName, Email, EmailKey, Standing, User, UserStatus},
 };
 
 /// A result together with the changes that every node must learn of. Whoever did the act puts them into the local
@@ -36,6 +38,8 @@ pub struct NewUser {
     pub status: UserStatus,
     /// A first session.
     pub session: Option<NewSession>,
+    /// The account at a provider by which the user came.
+    pub identity: Option<NewIdentity>,
     /// Audit event: [`USER_REGISTERED`](crate::audit::kind::USER_REGISTERED) or
     /// [`USER_CREATED`](crate::audit::kind::USER_CREATED).
     pub event: &'static str,
@@ -71,6 +75,76 @@ pub struct OpenSession {
     pub clear: Vec<AttemptKey>,
     /// The hash that was checked and the one to put in its place.
     pub upgrade: Option<(StoredHash, StoredHash)>,
+    /// The account at a provider that stood for the password: it must still be the user's.
+    pub identity: Option<SeenIdentity>,
+}
+
+/// An account at a provider to tie to a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewIdentity {
+    /// Identifier.
+    pub id: IdentityId,
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// The provider itself (`iss`).
+    pub issuer: String,
+    /// Who it is there (`sub`).
+    pub subject: String,
+    /// The email that the provider states.
+    pub email: Option<Email>,
+    /// Whether the provider vouches for it: it says that it is verified, and it is the authority on the domain.
+    pub vouches: bool,
+}
+
+/// An account at a provider as it is seen at a sign-in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenIdentity {
+    /// Which.
+    pub id: IdentityId,
+    /// The email that the provider states now.
+    pub email: Option<Email>,
+    /// Whether the provider vouches for it.
+    pub vouches: bool,
+    /// How the provider calls its session (`sid`), so that it can end ours with it.
+    pub provider_session: Option<String>,
+}
+
+/// Ties an account at a provider to a user who is there.
+#[derive(Clone, Debug)]
+pub struct LinkIdentity {
+    /// Whose.
+    pub user: UserId,
+    /// The `session_epoch` as of which it was decided.
+    pub session_epoch: i64,
+    /// The email that the user must still have, where the decision rests on it.
+    pub email: Option<EmailKey>,
+    /// What to tie.
+    pub identity: NewIdentity,
+}
+
+/// Takes an account at a provider away from a user.
+#[derive(Clone, Debug)]
+pub struct UnlinkIdentity {
+    /// Whose.
+    pub user: UserId,
+    /// The `session_epoch` as of which it was decided.
+    pub session_epoch: i64,
+    /// Which.
+    pub identity: IdentityId,
+    /// The providers (`iss`) by which one can sign in now: an account elsewhere is no way in.
+    pub usable: Vec<String>,
+}
+
+/// Sessions that began by an account at a provider and that the provider ended (OpenID Connect Back-Channel Logout,
+/// section 2.4): those of a subject, or that of a session of the provider's, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderSessions {
+    /// `iss`.
+    pub issuer: String,
+    /// `sub`.
+    pub subject: Option<String>,
+    /// `sid`.
+    pub session: Option<String>,
 }
 
 /// What became of a refresh.

@@ -64,6 +64,29 @@ pub enum OpenSessionError {
     Store(#[from] StoreError),
 }
 
+/// Why an account at a provider was not linked or unlinked.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityActError {
+    /// No such user, or the user has no such account.
+    #[error("there is no such linked account")]
+    NotFound,
+    /// The account is somebody else's, or the user has another one at the provider.
+    #[error("the account is linked to a user already, or the user has another one at this provider")]
+    Taken,
+    /// The user has as many as one can have.
+    #[error("no more accounts can be linked: unlink one first")]
+    TooMany,
+    /// Nobody could log in as this user any more.
+    #[error("this is the last way in: set a password or link another account first")]
+    LastWayIn,
+    /// Sessions were revoked, or the email changed, between the decision and the act.
+    #[error("the account changed meanwhile: log in again")]
+    Behind,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why an act on a role did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum RoleActError {

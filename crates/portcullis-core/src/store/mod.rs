@@ -11,10 +11,11 @@ use async_trait::async_trait;
 
 pub use self::{
     acts::{
-        AttemptKey, DeletedUser, KeptSession, KeySet, NewUser, OpenSession, Opened, RefreshOutcome,
-        SetPassword, StoredKey, UserUpdate, Written,
+        AttemptKey, DeletedUser, KeptSession, KeySet, LinkIdentity, NewIdentity, NewUser, OpenSession,
+        Opened, ProviderSessions, RefreshOutcome, SeenIdentity, SetPassword, StoredKey, UnlinkIdentity,
+        UserUpdate, Written,
     },
-    errors::{KeyActError, OpenSessionError, RoleActError, StoreError, UserActError},
+    errors::{IdentityActError, KeyActError, OpenSessionError, RoleActError, StoreError, UserActError},
     queries::{AuditFilter, Credentials, Expired, Purged, UserFilter},
 };
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
     audit::{ActContext, AuditEvent},
     clock::Timestamp,
     id::{SessionId, UserId},
+    identity::{Identity, Once},
     revocation::{Change, ChangeKind, FeedRead, FeedSnapshot, Lanes},
     session::{EndReason, RefreshAct, SessionRecord, SessionSummary, StoredSession},
     user::{EmailKey, Standing, User},
@@ -121,6 +123,36 @@ pub trait Store: Send + Sync + 'static {
 
     /// How many users there are with each kind of password hash ([`StoredHash::kind`](crate::password::StoredHash::kind)).
     async fn hash_kinds(&self) -> Result<Vec<(String, u64)>, StoreError>;
+
+    // Accounts at providers
+
+    /// The account of this subject at this provider, if it is tied to a user.
+    async fn identity(&self, issuer: &str, subject: &str) -> Result<Option<Identity>, StoreError>;
+
+    /// The accounts of a user, oldest first.
+    async fn identities(&self, user: UserId) -> Result<Vec<Identity>, StoreError>;
+
+    /// Ties an account to a user. An account belongs to one user, a user has one at each provider, and
+    /// [`MOST_IDENTITIES`](crate::identity::MOST_IDENTITIES) altogether.
+    async fn link_identity(&self, context: &ActContext, act: LinkIdentity) -> Result<(), IdentityActError>;
+
+    /// Takes an account away from a user, unless it is the last way in
+    /// ([`may_unlink`](crate::identity::may_unlink)), and ends the sessions that began by it. Gives how many.
+    async fn unlink_identity(
+        &self,
+        context: &ActContext,
+        act: UnlinkIdentity,
+    ) -> Result<Written<u64>, IdentityActError>;
+
+    /// Ends the sessions that the provider ended. Gives how many.
+    async fn end_provider_sessions(
+        &self,
+        context: &ActContext,
+        which: ProviderSessions,
+    ) -> Result<Written<u64>, StoreError>;
+
+    /// Uses up what is good for one use, on all nodes. False when it was used before.
+    async fn spend(&self, once: Once, now: Timestamp) -> Result<bool, StoreError>;
 
     // Roles
 

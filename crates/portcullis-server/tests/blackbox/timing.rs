@@ -60,6 +60,7 @@ async fn import(app: &Local, email: &str) {
         roles: vec!["user".parse().unwrap()],
         status: UserStatus::Active,
         session: None,
+        identity: None,
         event: kind::USER_CREATED,
     };
     let _ = app.authority.store().create_user(&context(), user).await.unwrap();

@@ -32,7 +32,7 @@ macro_rules! migrations {
 
 /// All, in order.
 pub(crate) const MIGRATIONS: &[Migration] =
-    migrations![1 "0001_initial", 2 "0002_password_epoch", 3 "0003_disabled_users"];
+    migrations![1 "0001_initial", 2 "0002_password_epoch", 3 "0003_disabled_users", 4 "0004_identities"];
 
 /// Of the text for one engine, as 64 hexadecimal digits.
 fn checksum(text: &str) -> String {

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::insert;
 use crate::{
     act::{Act, Failure, Tx},
-    audit, dialect,
+    audit, dialect, identity,
     sql::execute,
     user::clear_attempts,
 };
@@ -39,7 +39,17 @@ impl Act for Open {
             }
             _ => return Err(Failure::Refused(OpenSessionError::Refused)),
         };
+        let provider = match &act.identity {
+            None => None,
+            Some(seen) => {
+                let provider = identity::see(tx, act.user, seen, self.context.now).await?;
+                Some(provider.ok_or(Failure::Refused(OpenSessionError::Refused))?)
+            }
+        };
         let session = insert(tx, act.user, act.session_epoch, &act.session).await?;
+        if let Some(seen) = &act.identity {
+            identity::begin(tx, session.id, seen).await?;
+        }
         for key in &act.clear {
             clear_attempts(tx, key.0).await?;
         }
@@ -54,7 +64,11 @@ impl Act for Open {
                 upgraded.kind(),
             )?;
         }
-        let detail = json!({ "session": session.id });
+        let mut detail = json!({ "session": session.id });
+        if let (Some(provider), Some(seen)) = (provider, &act.identity) {
+            detail["provider"] = json!(provider);
+            detail["identity"] = json!(seen.id);
+        }
         let event = self.context.event(kind::LOGIN_SUCCEEDED, Some(act.user), detail);
         audit::insert(tx.sql(), &event).await?;
         Ok((standing, session))

@@ -95,6 +95,13 @@ pub(crate) const TABLES: &[Table] = &[
            rotated_at Integer rotated_before_at Integer narrowed Text address Text agent Text created_at Integer
            last_used_at Integer idle_expires_at Integer expires_at Integer ended_at Integer end_reason Text)
     },
+    table!("portcullis_identities" (id Uuid) user_id Uuid provider Text issuer Text subject Text email Text vouched Text
+           linked_at Integer used_at Integer),
+    Table {
+        in_backup: false,
+        ..table!("portcullis_session_origins" (session_id Uuid) identity_id Uuid provider_session Text)
+    },
+    table!("portcullis_spent" (id Uuid) good_until Integer),
     table!("portcullis_attempts" (bucket Uuid) attempts Integer last_at Integer),
     table!("portcullis_changes" (lane Integer, n Integer) tag Integer kind Text subject Text epoch Integer
            session_epoch Integer happened_at Integer deny_until Integer),

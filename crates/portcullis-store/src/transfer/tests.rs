@@ -75,6 +75,9 @@ fn tables_come_behind_those_that_they_refer_to() {
     assert!(place("portcullis_users") < place("portcullis_user_roles"));
     assert!(place("portcullis_roles") < place("portcullis_user_roles"));
     assert!(place("portcullis_users") < place("portcullis_sessions"));
+    assert!(place("portcullis_users") < place("portcullis_identities"));
+    assert!(place("portcullis_sessions") < place("portcullis_session_origins"));
+    assert!(place("portcullis_identities") < place("portcullis_session_origins"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{FIRST_EPOCH, email_taken, insert_roles};
 use crate::{
     act::{Act, Corrupt, Failure, Tx},
-    audit, session,
+    audit, dialect, identity, session,
     sql::execute,
 };
 
@@ -54,6 +54,15 @@ impl Act for CreateUser {
         )
         .map_err(email_taken)?;
         insert_roles(tx, user.id.uuid(), &roles).await?;
+        if let Some(new) = &user.identity {
+            // Someone else came by the same account meanwhile: whoever asks again finds them.
+            identity::insert(tx, user.id, new, self.context.now)
+                .await
+                .map_err(|error| match error {
+                    error if dialect::is_duplicate(&error) => Failure::Refused(UserActError::Behind),
+                    error => Failure::Database(error),
+                })?;
+        }
         let session = match &user.session {
             Some(new) => Some(session::insert(tx, user.id, FIRST_EPOCH, new).await?),
             None => None,
@@ -62,6 +71,10 @@ impl Act for CreateUser {
         let mut detail = json!({ "roles": names });
         if let Some(session) = &session {
             detail["session"] = json!(session.id);
+        }
+        if let Some(identity) = &user.identity {
+            detail["provider"] = json!(identity.provider);
+            detail["identity"] = json!(identity.id);
         }
         audit::insert(tx.sql(), &self.context.event(user.event, Some(user.id), detail)).await?;
         let standing = tx

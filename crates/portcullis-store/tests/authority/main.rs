@@ -7,5 +7,6 @@ mod dropped;
 mod ended;
 mod fixture;
 mod maintenance;
+mod providers;
 mod races;
 mod upkeep;

@@ -128,6 +128,7 @@ impl World {
             roles: names(roles),
             status: UserStatus::Active,
             session: None,
+            identity: None,
             event: portcullis_core::audit::kind::USER_CREATED,
         }
     }
@@ -167,6 +168,7 @@ impl World {
             session: self.new_session(),
             clear: Vec::new(),
             upgrade: None,
+            identity: None,
         }
     }
 

@@ -6,6 +6,7 @@ mod audit;
 mod failures;
 mod feed;
 mod fixture;
+mod identities;
 mod keys;
 mod list;
 mod passwords;
