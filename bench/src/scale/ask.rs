@@ -6,7 +6,7 @@ use portcullis_testkit::{client::Client, people, stopwatch::Stopwatch};
 use serde_json::json;
 
 use super::{
-    MEMBERS, Members, email,
+    MEMBERS, email, number_of,
     place::{Place, Running},
     seed::PASSWORD,
 };
@@ -17,6 +17,8 @@ use crate::probe::{Probe, Request};
 pub(super) enum Kind {
     Me,
     Lookup,
+    LookupOfAnybody,
+    Login,
     Refresh,
     List,
     ListBehind,
@@ -30,6 +32,8 @@ pub(super) enum Kind {
 pub(super) const KINDS: &[Kind] = &[
     Kind::Me,
     Kind::Lookup,
+    Kind::LookupOfAnybody,
+    Kind::Login,
     Kind::Refresh,
     Kind::List,
     Kind::ListBehind,
@@ -45,6 +49,8 @@ impl Kind {
         match self {
             Self::Me => "GET /me",
             Self::Lookup => "login: the lookup",
+            Self::LookupOfAnybody => ".. of anybody (cold)",
+            Self::Login => "POST /auth/login",
             Self::Refresh => "POST /auth/refresh",
             Self::List => "GET /admin/users",
             Self::ListBehind => ".. from the middle on",
@@ -57,8 +63,19 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether the limit is for it. What a lookup of someone costs who was not there for long, is a matter of the disk and of
+    /// memory that others leave to its cache.
+    pub(super) fn is_held(self) -> bool {
+        self != Self::LookupOfAnybody
+    }
+}
+
+/// So many users of the large installation log in again and again: 2 % of a million.
+const ACTIVE: u32 = 20_000;
+
 /// Someone who is logged in.
-pub(crate) struct Member {
+struct Member {
     access: String,
     refresh: String,
 }
@@ -67,7 +84,7 @@ pub(crate) struct Member {
 pub(super) struct Asked {
     probe: Probe,
     store: Database,
-    members: Members,
+    members: Vec<Member>,
     users: u32,
     middle: String,
     number: u32,
@@ -77,8 +94,8 @@ impl Asked {
     pub(super) async fn new(place: &Place, running: &Running, users: u32) -> Self {
         let client = Client::new(running.process.url());
         let mut members = Vec::new();
-        for number in 0..MEMBERS.min(users) {
-            let answer = people::login(&client, &email(number), PASSWORD)
+        for member in 0..MEMBERS.min(users) {
+            let answer = people::login(&client, &email(number_of(member, users)), PASSWORD)
                 .await
                 .expect(200)
                 .json();
@@ -94,14 +111,18 @@ impl Asked {
             .credentials_by_email(&middle.key())
             .await
             .expect("an answer");
-        Self {
+        let mut asked = Self {
             probe: Probe::open(running.process.url()),
             store,
             members,
             users,
             middle: middle.expect("a user").user.to_string(),
             number: 0,
+        };
+        for active in 0..ACTIVE.min(users) {
+            asked.look_up(active * (users / ACTIVE).max(1)).await;
         }
+        asked
     }
 
     /// Asks until `time` is over; adds how long each answer took.
@@ -110,7 +131,9 @@ impl Asked {
         while all.elapsed() < time {
             self.number = self.number.wrapping_add(1);
             into.push(match kind {
-                Kind::Lookup => self.look_up().await,
+                Kind::Lookup => self.look_up(self.active()).await,
+                Kind::LookupOfAnybody => self.look_up(self.one_of(self.users)).await,
+                Kind::Login => self.log_in(),
                 Kind::Refresh => self.refresh(),
                 other => self.get(other),
             });
@@ -126,7 +149,7 @@ impl Asked {
             Kind::ListDisabled => "/admin/users?limit=50&status=disabled".to_owned(),
             Kind::ListDisabledOfRole => "/admin/users?limit=50&status=disabled&role=user".to_owned(),
             Kind::List => "/admin/users?limit=50".to_owned(),
-            Kind::Me | Kind::Lookup | Kind::Refresh => "/me".to_owned(),
+            Kind::Me | Kind::Lookup | Kind::LookupOfAnybody | Kind::Login | Kind::Refresh => "/me".to_owned(),
         };
         let member = &self.members[self.number as usize % self.members.len()];
         let watch = Stopwatch::start();
@@ -134,19 +157,36 @@ impl Asked {
         watch.elapsed()
     }
 
+    /// Another one each time.
+    fn one_of(&self, all: u32) -> u32 {
+        let number = u64::from(self.number) * 2_654_435_761 % u64::from(all);
+        u32::try_from(number).unwrap_or(0)
+    }
+
+    /// One of those who log in again and again, who are spread over all.
+    fn active(&self) -> u32 {
+        self.one_of(ACTIVE.min(self.users)) * (self.users / ACTIVE).max(1)
+    }
+
     /// What a login looks up, without what it hashes.
-    async fn look_up(&mut self) -> Duration {
-        // Somewhere else each time.
-        let number = u64::from(self.number) * 2_654_435_761 % u64::from(self.users);
-        let email: Email = email(u32::try_from(number).unwrap_or(0))
-            .parse()
-            .expect("an email");
+    async fn look_up(&mut self, number: u32) -> Duration {
+        let email: Email = email(number).parse().expect("an email");
         let key = email.key();
         let watch = Stopwatch::start();
         let found = self.store.credentials_by_email(&key).await;
         let took = watch.elapsed();
         assert!(found.expect("an answer").is_some(), "{email} is there");
         took
+    }
+
+    fn log_in(&mut self) -> Duration {
+        let request = Request::post(
+            "/auth/login",
+            &json!({ "email": email(self.active()), "password": PASSWORD }),
+        );
+        let watch = Stopwatch::start();
+        self.probe.ask(&request);
+        watch.elapsed()
     }
 
     fn refresh(&mut self) -> Duration {

@@ -1,6 +1,7 @@
 use std::{
-    fs::File,
+    fs::{self, File, Permissions},
     io::BufWriter,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -9,6 +10,7 @@ use std::{
 use portcullis_testkit::{
     client::Client,
     database::{Engine, TestDatabase},
+    postgres::Postgres,
     server::Process,
     stopwatch::Stopwatch,
 };
@@ -16,14 +18,24 @@ use serde_json::Value;
 
 use super::{seed, took};
 
-/// For how long a start may take: that of millions of denied entries on a busy machine is a matter of a minute.
+/// For how long a start may take, with millions of denied entries on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Where installations are: gone at the end, or kept in a folder of the one who measures.
+pub(super) struct Ground {
+    binary: PathBuf,
+    kept: Option<PathBuf>,
+    /// Gone at the end.
+    own: tempfile::TempDir,
+    /// One server for all of them.
+    postgres: Option<Postgres>,
+}
 
 /// An installation.
 pub(super) struct Place {
     binary: PathBuf,
     pub(super) database: TestDatabase,
-    folder: tempfile::TempDir,
+    folder: PathBuf,
 }
 
 /// Its server.
@@ -35,29 +47,94 @@ pub(super) struct Running {
     pub(super) anonymous_kib: u64,
 }
 
-impl Place {
-    pub(super) async fn new(engine: Engine, binary: &Path, users: u32, denied: u32) -> Self {
-        let place = Self {
+impl Ground {
+    /// With a server for PostgreSQL, set up as an operator would who has a million users.
+    pub(super) fn new(engine: Engine, binary: &Path, kept: Option<&Path>) -> Self {
+        // Open to the user that PostgreSQL runs as.
+        let own = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o755))
+            .tempdir()
+            .expect("a folder");
+        let kept = kept.map(|kept| {
+            fs::create_dir_all(kept).expect("a folder");
+            kept.canonicalize().expect("a folder")
+        });
+        let ground = Self {
             binary: binary.to_owned(),
-            database: TestDatabase::empty(engine).await,
-            folder: tempfile::tempdir().expect("a folder"),
+            kept,
+            own,
+            postgres: None,
         };
-        let migrated = place.command(&["migrate"]).status().expect("it starts");
-        assert!(migrated.success(), "the schema is not there");
-        place.import(users);
+        let postgres = (engine == Engine::Postgres).then(|| {
+            let settings = ["shared_buffers = '512MB'", "max_wal_size = '2GB'"];
+            Postgres::kept_in(&ground.folder().join("postgres"), &settings)
+        });
+        Self { postgres, ..ground }
+    }
+
+    fn folder(&self) -> &Path {
+        self.kept.as_deref().unwrap_or_else(|| self.own.path())
+    }
+
+    /// An installation with so many users and denied entries: the one that is there, or a new one.
+    pub(super) async fn place(&self, users: u32, denied: u32) -> Place {
+        let engine = if self.postgres.is_none() {
+            "sqlite"
+        } else {
+            "postgres"
+        };
+        let folder = self.folder().join(format!("{engine}_{users}_{denied}"));
+        let ready = folder.join("ready");
+        let database = match &self.postgres {
+            None => TestDatabase::file_at(&folder.join("portcullis.db")),
+            Some(postgres) => TestDatabase::kept_in(&postgres.url(), &format!("scale_{users}_{denied}")),
+        };
+        let place = Place {
+            binary: self.binary.clone(),
+            database,
+            folder,
+        };
+        if fs::read_to_string(&ready).is_ok_and(|version| version == seed::VERSION) {
+            println!("{engine}: {users} users and {denied} denied entries are there already");
+            place.migrate();
+        } else {
+            place.make(users, denied).await;
+            fs::write(ready, seed::VERSION).expect("written");
+        }
+        place
+    }
+}
+
+impl Place {
+    async fn make(&self, users: u32, denied: u32) {
+        let _ = fs::remove_dir_all(&self.folder);
+        fs::create_dir_all(&self.folder).expect("a folder");
+        if self.database.engine() == Engine::Postgres {
+            self.database.make_anew().await;
+        }
+        self.migrate();
+        self.import(users);
         let watch = Stopwatch::start();
-        for statement in seed::statements(engine, denied) {
-            place.database.tamper(statement.leak()).await;
+        for statement in seed::statements(self.database.engine(), denied) {
+            self.database.tamper(statement.leak()).await;
         }
         took(&format!("sessions, and {denied} ended ones"), watch);
-        place
+    }
+
+    fn migrate(&self) {
+        let migrated = self
+            .command(&["migrate"])
+            .stdout(Stdio::null())
+            .status()
+            .expect("it starts");
+        assert!(migrated.success(), "the schema is not there");
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command
             .args(arguments)
-            .current_dir(self.folder.path())
+            .current_dir(&self.folder)
             .env_clear()
             .env("PORTCULLIS_DATABASE__URL", self.database.url())
             .env(
@@ -71,7 +148,7 @@ impl Place {
 
     /// By `portcullis import`, watched.
     fn import(&self, users: u32) {
-        let file = self.folder.path().join("users.csv");
+        let file = self.folder.join("users.csv");
         seed::roster(&mut BufWriter::new(File::create(&file).expect("a file")), users).expect("written");
         let mut import = self
             .command(&["import", "users.csv", "--json"])
@@ -93,7 +170,7 @@ impl Place {
             f64::from(users) / seconds.max(1e-9),
             most / 1024
         );
-        std::fs::remove_file(file).expect("removed");
+        fs::remove_file(file).expect("removed");
     }
 
     /// Starts the server, and waits until it is ready.
@@ -112,7 +189,7 @@ impl Place {
 
 /// The most memory that a process had resident (`VmHWM`), 0 when it is gone.
 fn high_water_kib(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     status
         .lines()
         .find_map(|line| {

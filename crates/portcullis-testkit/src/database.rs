@@ -1,6 +1,9 @@
 //! One fresh database per test, on either engine, gone when the test ends.
 
-use std::{path::PathBuf, thread};
+use std::{
+    path::{Path, PathBuf},
+    thread,
+};
 
 use portcullis_core::rng::{self, SystemRng};
 use portcullis_store::{Database, DatabaseOptions, PoolShare};
@@ -29,7 +32,7 @@ pub struct TestDatabase {
     url: String,
     database: Option<Database>,
     /// Removes the file.
-    folder: Option<TempDir>,
+    _folder: Option<TempDir>,
     /// Where to drop the database, and its name.
     server: Option<(String, String)>,
 }
@@ -92,7 +95,7 @@ impl TestDatabase {
                     engine,
                     url: format!("sqlite://{}", file.display()),
                     database: None,
-                    folder: Some(folder),
+                    _folder: Some(folder),
                     server: None,
                 }
             }
@@ -112,11 +115,51 @@ impl TestDatabase {
                     engine,
                     url: format!("{base}/{name}"),
                     database: None,
-                    folder: None,
+                    _folder: None,
                     server: Some((server, name)),
                 }
             }
         }
+    }
+
+    /// A SQLite file that stays, made when it is first written to.
+    #[must_use]
+    pub fn file_at(file: &Path) -> Self {
+        Self {
+            engine: Engine::Sqlite,
+            url: format!("sqlite://{}", file.display()),
+            database: None,
+            _folder: None,
+            server: None,
+        }
+    }
+
+    /// A database that stays in this server.
+    #[must_use]
+    pub fn kept_in(server: &str, name: &str) -> Self {
+        let (base, _) = server.rsplit_once('/').expect("the URL names a database");
+        Self {
+            engine: Engine::Postgres,
+            url: format!("{base}/{name}"),
+            database: None,
+            _folder: None,
+            server: None,
+        }
+    }
+
+    /// Makes it anew in its server, empty.
+    ///
+    /// # Panics
+    /// When somebody uses it.
+    pub async fn make_anew(&self) {
+        let (base, name) = self.url.rsplit_once('/').expect("the URL names a database");
+        let server = format!("{base}/postgres");
+        on_server(&server, format!("DROP DATABASE IF EXISTS {name}")).await;
+        on_server(
+            &server,
+            format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"),
+        )
+        .await;
     }
 
     /// Which engine.
@@ -152,11 +195,8 @@ impl TestDatabase {
     /// When it is none.
     #[must_use]
     pub fn file(&self) -> PathBuf {
-        self.folder
-            .as_ref()
-            .expect("a SQLite file")
-            .path()
-            .join("portcullis.db")
+        let file = self.url.strip_prefix("sqlite://");
+        PathBuf::from(file.expect("a SQLite file"))
     }
 
     /// Runs SQL as an intruder or an operator would: past the store, on a connection of its own.

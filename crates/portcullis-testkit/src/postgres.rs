@@ -20,14 +20,32 @@ use crate::stopwatch::Stopwatch;
 const PATIENCE: Duration = Duration::from_secs(60);
 const USER: &str = "portcullis";
 
-/// A server in a folder of its own. It is killed, and all is gone, when this is dropped; also when the test is killed.
+/// A server in a folder of its own. It is killed, and all is gone, when this is dropped; also when the test is killed. One that
+/// was [kept](Postgres::kept_in) stays.
 ///
 /// Make and start it in the test's own thread: it ends with the thread that started it.
 pub struct Postgres {
-    folder: TempDir,
+    folder: Folder,
     port: u16,
     settings: Vec<String>,
     running: Option<Child>,
+}
+
+/// Where its data are.
+enum Folder {
+    /// Gone with it.
+    Own(TempDir),
+    /// They stay.
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Own(folder) => folder.path(),
+            Self::Kept(folder) => folder,
+        }
+    }
 }
 
 impl Postgres {
@@ -40,9 +58,32 @@ impl Postgres {
     /// The same below another folder, which everybody may enter.
     #[must_use]
     pub fn start_in(place: &Path, settings: &[&str]) -> Self {
-        let mut server = Self::prepare(place, settings);
-        let data = server.data();
-        server.run(
+        let folder = tempfile::Builder::new()
+            .prefix("portcullis-postgres-")
+            .tempdir_in(place)
+            .expect("a folder");
+        let mut server = Self::prepare(Folder::Own(folder), settings);
+        server.initialize();
+        server.resume();
+        server
+    }
+
+    /// One whose data stay in this folder, which everybody may enter, and are found there again. It is stopped in order when
+    /// this is dropped.
+    #[must_use]
+    pub fn kept_in(folder: &Path, settings: &[&str]) -> Self {
+        fs::create_dir_all(folder).expect("a folder");
+        let mut server = Self::prepare(Folder::Kept(folder.to_owned()), settings);
+        if !server.data().join("postgresql.conf").exists() {
+            server.initialize();
+        }
+        server.resume();
+        server
+    }
+
+    fn initialize(&self) {
+        let data = self.data();
+        self.run(
             "initdb",
             &[
                 "-D",
@@ -56,14 +97,16 @@ impl Postgres {
                 "--no-sync",
             ],
         );
-        server.resume();
-        server
     }
 
     /// One that follows `primary` under the name `standby`, and takes no writes until it is promoted.
     #[must_use]
     pub fn standby_of(primary: &Self, settings: &[&str]) -> Self {
-        let mut server = Self::prepare(Path::new("/tmp"), settings);
+        let folder = tempfile::Builder::new()
+            .prefix("portcullis-postgres-")
+            .tempdir_in("/tmp")
+            .expect("a folder");
+        let mut server = Self::prepare(Folder::Own(folder), settings);
         let source = format!(
             "host=127.0.0.1 port={} user={USER} application_name=standby",
             primary.port
@@ -88,11 +131,7 @@ impl Postgres {
         server
     }
 
-    fn prepare(place: &Path, settings: &[&str]) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("portcullis-postgres-")
-            .tempdir_in(place)
-            .expect("a folder");
+    fn prepare(folder: Folder, settings: &[&str]) -> Self {
         if rustix::process::getuid().is_root() {
             let (user, group) = owner();
             chown(folder.path(), Some(user), Some(group)).expect("root may");
@@ -329,7 +368,10 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        self.kill();
+        match self.folder {
+            Folder::Own(_) => self.kill(),
+            Folder::Kept(_) => self.stop(),
+        }
     }
 }
 

@@ -1,5 +1,4 @@
 use std::{
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,7 +12,8 @@ use tokio::{
 };
 
 use super::{
-    Change, ChangeListener, Feed, FeedRead, FollowerConfig, Index, LANES, LaneHead, Lanes, Stale, lease::SKEW,
+    Change, ChangeListener, Feed, FeedRead, FollowerConfig, Index, LANES, LaneHead, Lanes, Stale,
+    index::Sweep, lease::SKEW,
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -29,6 +29,8 @@ const SPACING_FAILED: Duration = Duration::from_millis(50);
 /// A whole load that takes longer has hung. Ten million rows took 107 s on two busy processors.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(600);
 const PURGE_EVERY: Duration = Duration::from_secs(60);
+/// Places of the index that a purge looks at before whoever waits for the reader has a turn: a fraction of a millisecond.
+pub(super) const PURGE_STEP: usize = 4_096;
 
 struct Reader {
     /// `None` before the first load, and when the feed must be loaded anew.
@@ -36,6 +38,8 @@ struct Reader {
     /// The latest wall time by which entries were sorted out.
     sorted_out_at: Timestamp,
     purged_at: Duration,
+    /// The purge that is under way.
+    purge: Option<Sweep>,
     failing: bool,
 }
 
@@ -104,6 +108,7 @@ impl<F: Feed + ?Sized> Follower<F> {
                 position: None,
                 sorted_out_at: Timestamp::from_millis(i64::MIN),
                 purged_at,
+                purge: None,
                 failing: false,
             }),
             wake: Notify::new(),
@@ -143,25 +148,33 @@ impl<F: Feed + ?Sized> Follower<F> {
     /// Reads the feed again and again until `shutdown` resolves: at set times, and as soon as it hears of new rows. Run
     /// exactly one per follower.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {
-        let mut shutdown = pin!(shutdown);
+        tokio::select! {
+            biased;
+            () = shutdown => {}
+            () = self.read_on() => {}
+            () = self.purge_at_times() => {}
+        }
+    }
+
+    async fn read_on(&self) {
         loop {
-            let round = async {
-                // An error is logged where it happens; the lease tells the rest.
-                let read = self.read().await;
-                self.purge_if_due().await;
-                let spacing = if read.is_ok() { SPACING } else { SPACING_FAILED };
-                sleep(spacing.min(self.config.poll)).await;
-                tokio::select! {
-                    () = sleep(self.config.poll.saturating_sub(spacing)) => {}
-                    () = self.wake.notified() => {}
-                    () = self.feed.moved() => {}
-                }
-            };
+            // An error is logged where it happens; the lease tells the rest.
+            let read = self.read().await;
+            let spacing = if read.is_ok() { SPACING } else { SPACING_FAILED };
+            sleep(spacing.min(self.config.poll)).await;
             tokio::select! {
-                biased;
-                () = &mut shutdown => return,
-                () = round => {}
+                () = sleep(self.config.poll.saturating_sub(spacing)) => {}
+                () = self.wake.notified() => {}
+                () = self.feed.moved() => {}
             }
+        }
+    }
+
+    /// Beside the reads, which it never keeps waiting for longer than a step takes.
+    async fn purge_at_times(&self) {
+        loop {
+            sleep(self.config.poll).await;
+            self.purge_if_due().await;
         }
     }
 
@@ -296,20 +309,32 @@ impl<F: Feed + ?Sized> Follower<F> {
     }
 
     pub(super) async fn purge_if_due(&self) {
-        // Held until the purge is done, so that no load falls between the look at the clock and the purge.
+        while self.purge_step().await {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Begins a purge when one is due, or goes on with it. Whether there is more to do.
+    pub(super) async fn purge_step(&self) -> bool {
+        // Held from the look at the clock on, so that no load falls between that and the step: what a load brings back after
+        // the clock was set back, only a step by the clock of then may drop.
         let mut reader = self.reader.lock().await;
         let monotonic = self.clock.monotonic();
-        if monotonic.saturating_sub(reader.purged_at) < PURGE_EVERY {
-            return;
+        if reader.purge.is_none() {
+            if monotonic.saturating_sub(reader.purged_at) < PURGE_EVERY {
+                return false;
+            }
+            reader.purged_at = monotonic;
         }
-        reader.purged_at = monotonic;
+        let mut sweep = reader.purge.take().unwrap_or_default();
         let now = self.clock.now();
         reader.sorted_out_at = reader.sorted_out_at.max(now);
-        let index = Arc::clone(&self.index);
-        // Off the threads that serve: with millions of entries it takes a while.
-        if let Ok(purged) = tokio::task::spawn_blocking(move || index.purge(now)).await {
-            tracing::debug!(purged, "purged the index of revocations");
+        if self.index.sweep(&mut sweep, now, PURGE_STEP) {
+            tracing::debug!(purged = sweep.dropped, "purged the index of revocations");
+            return false;
         }
+        reader.purge = Some(sweep);
+        true
     }
 }
 

@@ -46,7 +46,7 @@ impl StoredKind {
 /// A row of the feed.
 #[derive(sqlx::FromRow)]
 pub(super) struct ChangeRow {
-    pub(super) lane: i64,
+    lane: i64,
     pub(super) n: i64,
     pub(super) tag: i64,
     kind: String,
@@ -58,7 +58,68 @@ pub(super) struct ChangeRow {
 }
 
 impl ChangeRow {
-    pub(super) fn change(self) -> Result<Change, Corrupt> {
+    pub(super) fn change(&self) -> Result<Change, Corrupt> {
+        Columns {
+            lane: self.lane,
+            n: self.n,
+            tag: self.tag,
+            kind: &self.kind,
+            subject: &self.subject,
+            epoch: self.epoch,
+            session_epoch: self.session_epoch,
+            happened_at: self.happened_at,
+            deny_until: self.deny_until,
+        }
+        .change()
+    }
+}
+
+/// The change that a line of [`line!`] tells.
+pub(super) fn change_of(lane: i64, text: &str) -> Result<Change, Corrupt> {
+    let columns = Columns::of(lane, text);
+    columns
+        .ok_or_else(|| Corrupt(format!("a change of lane {lane} cannot be read: `{text}`")))?
+        .change()
+}
+
+/// Columns of a change as the words of a line; nothing where there is none. The subject is last: it may be any text of one
+/// line.
+macro_rules! line {
+    () => {
+        "format('%s %s %s %s %s %s %s %s', n, tag, kind, epoch, session_epoch, happened_at, deny_until, subject)"
+    };
+}
+pub(super) use line;
+
+struct Columns<'r> {
+    lane: i64,
+    n: i64,
+    tag: i64,
+    kind: &'r str,
+    subject: &'r str,
+    epoch: Option<i64>,
+    session_epoch: Option<i64>,
+    happened_at: i64,
+    deny_until: i64,
+}
+
+impl<'r> Columns<'r> {
+    fn of(lane: i64, text: &'r str) -> Option<Self> {
+        let mut words = text.splitn(8, ' ');
+        Some(Self {
+            lane,
+            n: words.next()?.parse().ok()?,
+            tag: words.next()?.parse().ok()?,
+            kind: words.next()?,
+            epoch: optional(words.next()?)?,
+            session_epoch: optional(words.next()?)?,
+            happened_at: words.next()?.parse().ok()?,
+            deny_until: words.next()?.parse().ok()?,
+            subject: words.next()?,
+        })
+    }
+
+    fn change(&self) -> Result<Change, Corrupt> {
         // A change that is not understood must not be passed over: it takes something away.
         let kind = self.parse().ok_or_else(|| {
             Corrupt(format!(
@@ -78,7 +139,7 @@ impl ChangeRow {
     }
 
     fn parse(&self) -> Option<ChangeKind> {
-        Some(match self.kind.as_str() {
+        Some(match self.kind {
             "session_ended" => ChangeKind::SessionEnded {
                 session: self.subject.parse().ok()?,
             },
@@ -92,7 +153,7 @@ impl ChangeRow {
                 roles_epoch: self.epoch?,
             },
             "key_revoked" => ChangeKind::KeyRevoked {
-                kid: self.subject.clone(),
+                kid: self.subject.to_owned(),
             },
             "keys_changed" => ChangeKind::KeysChanged,
             "profile_changed" => ChangeKind::ProfileChanged {
@@ -101,4 +162,16 @@ impl ChangeRow {
             _ => return None,
         })
     }
+}
+
+/// A number or nothing; none when it is something else.
+#[expect(
+    clippy::option_option,
+    reason = "whether it can be read, and whether it is there"
+)]
+fn optional(word: &str) -> Option<Option<i64>> {
+    if word.is_empty() {
+        return Some(None);
+    }
+    word.parse().ok().map(Some)
 }

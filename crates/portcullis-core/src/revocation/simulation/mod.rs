@@ -121,7 +121,9 @@ impl Simulation {
                 let token = self.database.world().issue();
                 self.tokens.push(token);
             }
-            88..90 => self.node(node).purge_if_due().await,
+            88..90 => {
+                self.node(node).purge_step().await;
+            }
             90 => {
                 let started = self.start();
                 let mut world = self.database.world();

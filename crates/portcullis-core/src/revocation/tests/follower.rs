@@ -9,8 +9,11 @@ use super::{
     token,
 };
 use crate::{
-    clock::Clock as _,
-    revocation::{FeedRead, LaneHead, Lanes, Revoked, Stale, follower::continued},
+    clock::{Clock as _, Timestamp},
+    revocation::{
+        FeedRead, LaneHead, Lanes, Revoked, Stale,
+        follower::{PURGE_STEP, continued},
+    },
 };
 
 #[tokio::test(start_paused = true)]
@@ -360,4 +363,69 @@ async fn the_loop_loads_what_could_not_be_loaded_at_the_start() {
     node.pass(SECOND).await;
     node.feed.set(Answer::Rows, Answer::Rows);
     assert_eq!(node.follower.ensure_fresh().await, Ok(()));
+}
+
+/// Acts of many: their entries end at `until`.
+fn many(node: &Node, until: Timestamp) -> usize {
+    let ended: Vec<_> = (1..=50_000)
+        .map(|n| {
+            let mut change = change(0, 0, ended(n));
+            change.until = until;
+            change
+        })
+        .collect();
+    node.follower.index().apply(&ended);
+    ended.len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_of_many_goes_in_steps_that_are_small_whatever_there_is() {
+    let node = Node::loaded().await;
+    let mut left = many(&node, node.clock.now());
+    node.clock.advance(60 * SECOND);
+    let mut steps = 0;
+    while node.follower.purge_step().await {
+        let now = node.follower.index().len();
+        assert!(left - now <= PURGE_STEP, "{} at once", left - now);
+        left = now;
+        steps += 1;
+    }
+    assert!(steps > 10, "{steps} steps");
+    assert!(node.follower.index().is_empty());
+    assert!(!node.follower.purge_step().await, "not due again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_keeps_no_read_waiting() {
+    let node = Node::loaded().await;
+    let all = many(&node, node.clock.now());
+    node.clock.advance(60 * SECOND);
+    node.feed.push(change(0, 1, ended(0)));
+    let read = async {
+        node.follower.read().await.unwrap();
+        node.follower.index().len()
+    };
+    let ((), left) = tokio::join!(node.follower.purge_if_due(), read);
+    assert!(left > all / 2, "the read came when {left} of {all} were left");
+    assert_eq!(node.follower.index().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_load_brings_back_in_the_middle_of_a_purge_stays() {
+    let node = Node::loaded().await;
+    let mut done = change(1, 1, ended(1));
+    done.until = node.clock.now() + 900 * SECOND;
+    node.feed.push(done);
+    node.follower.read().await.unwrap();
+    many(&node, node.clock.now());
+    node.clock.step(3_600_000);
+    node.clock.advance(60 * SECOND);
+    assert!(node.follower.purge_step().await);
+    node.clock.step(-3_600_000);
+    node.follower.read().await.unwrap();
+    node.follower.purge_if_due().await;
+    assert_eq!(
+        node.follower.index().check(&token(), "key"),
+        Err(Revoked::Session)
+    );
 }

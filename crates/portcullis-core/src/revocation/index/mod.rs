@@ -1,13 +1,17 @@
+mod table;
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use papaya::{Compute, HashMap, Operation};
 use tokio::sync::watch;
 
+use self::table::{Cursor, Table};
 use super::{Change, ChangeKind};
 use crate::{
     access::{Principal, RoleName},
     clock::Timestamp,
-    id::{SessionId, UserId},
 };
 
 /// Why a token that verifies is void all the same. The client learns only that it is (`invalid_token`); this is for
@@ -33,13 +37,6 @@ pub enum Revoked {
     /// states the new scopes.
     #[error("a role of the token was edited")]
     Role,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct LeastEpochs {
-    token: i64,
-    session: i64,
-    until: Timestamp,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,8 +66,10 @@ struct LeastEpoch {
 /// assert_eq!(index.len(), 1);
 /// ```
 pub struct Index {
-    sessions: HashMap<SessionId, Timestamp>,
-    users: HashMap<UserId, LeastEpochs>,
+    /// Those that ended.
+    sessions: Table<0>,
+    /// The least valid `token_epoch` and `session_epoch` of each.
+    users: Table<2>,
     roles: HashMap<RoleName, LeastEpoch>,
     /// The greatest epoch that was ever in `roles`: a token that is at least as new needs no look there. It spares that look
     /// and decides nothing: an edit that was purged, or that the store has lost, voids no token of later.
@@ -84,8 +83,8 @@ pub struct Index {
 impl Default for Index {
     fn default() -> Self {
         Self {
-            sessions: HashMap::new(),
-            users: HashMap::new(),
+            sessions: Table::default(),
+            users: Table::default(),
             roles: HashMap::new(),
             newest_role_edit: AtomicI64::new(i64::MIN),
             keys: HashMap::new(),
@@ -129,25 +128,14 @@ impl Index {
     /// Whether anything became stricter.
     fn take_one(&self, kind: &ChangeKind, until: Timestamp) -> bool {
         match kind {
-            ChangeKind::SessionEnded { session } => {
-                merge(&self.sessions, *session, until, |old| old.max(until))
-            }
+            ChangeKind::SessionEnded { session } => self.sessions.raise(session.uuid().as_u128(), [], until),
             ChangeKind::UserEpochs {
                 user,
                 token_epoch,
                 session_epoch,
-            } => {
-                let new = LeastEpochs {
-                    token: *token_epoch,
-                    session: *session_epoch,
-                    until,
-                };
-                merge(&self.users, *user, new, |old| LeastEpochs {
-                    token: old.token.max(new.token),
-                    session: old.session.max(new.session),
-                    until: old.until.max(until),
-                })
-            }
+            } => self
+                .users
+                .raise(user.uuid().as_u128(), [*token_epoch, *session_epoch], until),
             ChangeKind::RoleEdited { role, roles_epoch } => {
                 let new = LeastEpoch {
                     epoch: *roles_epoch,
@@ -181,17 +169,17 @@ impl Index {
         if self.any_key.load(Ordering::SeqCst) && self.keys.pin().contains_key(kid) {
             return Err(Revoked::Key);
         }
-        if self.sessions.pin().contains_key(&principal.session) {
+        if self.sessions.get(principal.session.uuid().as_u128()).is_some() {
             return Err(Revoked::Session);
         }
-        if let Some(least) = self.users.pin().get(&principal.user) {
-            if least.token == i64::MAX || least.session == i64::MAX {
+        if let Some([token, session]) = self.users.get(principal.user.uuid().as_u128()) {
+            if token == i64::MAX || session == i64::MAX {
                 return Err(Revoked::Deleted);
             }
-            if principal.session_epoch < least.session {
+            if principal.session_epoch < session {
                 return Err(Revoked::Sessions);
             }
-            if principal.token_epoch < least.token {
+            if principal.token_epoch < token {
                 return Err(Revoked::User);
             }
         }
@@ -237,14 +225,31 @@ impl Index {
     }
 
     /// Drops entries that nothing valid can meet any more: those whose `until` is before `now`. Gives how many.
-    /// Takes time in proportion to the number of entries.
+    /// Takes time in proportion to the number of entries: [`Follower::run`](super::Follower::run) does the same in steps.
     pub fn purge(&self, now: Timestamp) -> usize {
-        let before = self.len();
-        self.sessions.pin().retain(|_, until| *until >= now);
-        self.users.pin().retain(|_, least| least.until >= now);
-        self.roles.pin().retain(|_, least| least.until >= now);
-        self.keys.pin().retain(|_, until| *until >= now);
-        before.saturating_sub(self.len())
+        let mut sweep = Sweep::default();
+        while !self.sweep(&mut sweep, now, usize::MAX) {}
+        sweep.dropped
+    }
+
+    /// A step of a purge: goes on where `sweep` has come to, and looks at some `budget` places of the index. The time may be
+    /// another one at each step. Whether all is done.
+    pub(super) fn sweep(&self, sweep: &mut Sweep, now: Timestamp, budget: usize) -> bool {
+        if sweep.visited == 0 {
+            // Few: there are no more than roles and keys.
+            let before = self.roles.len() + self.keys.len();
+            self.roles.pin().retain(|_, least| least.until >= now);
+            self.keys.pin().retain(|_, until| *until >= now);
+            sweep.dropped += before.saturating_sub(self.roles.len() + self.keys.len());
+        }
+        let step = if Table::<0>::is_swept(sweep.sessions) {
+            self.users.sweep(&mut sweep.users, now, budget)
+        } else {
+            self.sessions.sweep(&mut sweep.sessions, now, budget)
+        };
+        sweep.visited += step.visited;
+        sweep.dropped += step.dropped;
+        Table::<2>::is_swept(sweep.users)
     }
 
     /// How many entries it holds, by kind.
@@ -269,6 +274,17 @@ impl Index {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// How far a purge has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sweep {
+    sessions: Cursor,
+    users: Cursor,
+    /// Places that were looked at.
+    pub(super) visited: usize,
+    /// Entries that were dropped.
+    pub(super) dropped: usize,
 }
 
 /// Inserts `new`, or what `join` makes of the value that is there. Atomic for the key, also against
