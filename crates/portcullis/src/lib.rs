@@ -31,6 +31,8 @@ pub mod routing;
 #[cfg(feature = "schedule")]
 pub mod schedule;
 pub mod secret;
+#[cfg(feature = "issuer")]
+pub mod sign_in;
 #[cfg(feature = "test-util")]
 pub mod testing;
 pub mod token;
@@ -71,6 +73,11 @@ struct TheChapter;
 #[cfg(all(doctest, feature = "issuer"))]
 #[doc = include_str!("../../../docs/src/issuers.md")]
 struct OfIssuers;
+
+/// So does its page on providers.
+#[cfg(all(doctest, feature = "issuer", feature = "sqlite"))]
+#[doc = include_str!("../../../docs/src/sign-in.md")]
+struct OfProviders;
 
 /// So does its page on pages.
 #[cfg(all(doctest, feature = "sqlite"))]

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use portcullis::embedded::DataDir;
+use portcullis::{
+    embedded::DataDir,
+    sign_in::{SignIn, SignInBuilder},
+};
 use portcullis_core::{
     authority::FINGERPRINT,
     clock::{Clock as _, SystemClock},
@@ -54,6 +57,7 @@ pub(crate) async fn look(settings: &Settings) -> (Findings, Option<Database>) {
     if let Some(tls) = &settings.tls {
         findings.certificate(tls);
     }
+    findings.providers(settings).await;
     let folder = findings.folder(settings);
     let own = match folder.as_ref().map(|folder| folder.key_file().read()) {
         Some(Ok(key)) => key,
@@ -96,6 +100,34 @@ impl Findings {
                 "tls.key",
                 format!("{path} can be read by everybody: `chmod 640 {path}`"),
             ));
+        }
+    }
+
+    /// Asks each provider what it is.
+    async fn providers(&mut self, settings: &Settings) {
+        if settings.providers.is_empty() {
+            return;
+        }
+        let sign_in = SignIn::builder(settings.issuer(settings.listen));
+        let sign_in = settings
+            .providers
+            .iter()
+            .cloned()
+            .fold(sign_in, SignInBuilder::provider);
+        let sign_in = match sign_in.build() {
+            Ok(sign_in) => sign_in,
+            Err(error) => return self.problem("providers", error),
+        };
+        for provider in sign_in.providers() {
+            let place = format!("providers.{}", provider.id());
+            match sign_in.probe(provider.id()).await {
+                Ok(()) => self.notes.push(format!(
+                    "The provider {} sends back to {}.",
+                    provider.id(),
+                    sign_in.redirect_uri(provider.id())
+                )),
+                Err(error) => self.problem(&place, error),
+            }
         }
     }
 

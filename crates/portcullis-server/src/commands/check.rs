@@ -72,7 +72,7 @@ fn print(config: &Config) -> Result<(), Failure> {
         } else {
             key.origin
         };
-        [key.name.to_owned(), key.value, origin]
+        [key.name, key.value, origin]
     });
     Ok(output::table(["KEY", "VALUE", "FROM"], rows)?)
 }
@@ -81,12 +81,7 @@ fn configuration(config: &Config) -> Map<String, Value> {
     config
         .shown()
         .into_iter()
-        .map(|key| {
-            (
-                key.name.to_owned(),
-                json!({"value": key.value, "from": key.origin}),
-            )
-        })
+        .map(|key| (key.name, json!({"value": key.value, "from": key.origin})))
         .collect()
 }
 

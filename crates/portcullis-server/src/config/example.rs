@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    KEYS,
+    KEYS, PROVIDER_KEYS,
     key::{Default, Key, Kind},
 };
 
@@ -36,6 +36,19 @@ pub(crate) fn example() -> String {
         };
         let _ = writeln!(text, "# {} = {}", key.short_name(), toml_value(key, value));
     }
+    text.push_str(
+        "\n# Providers by which people sign in: a section for each, named as it is to stand in URLs (a-z, 0-9, -).\n\
+         # In the environment: PORTCULLIS_PROVIDERS__NAME__KEY.\n# [providers.NAME]\n",
+    );
+    for key in PROVIDER_KEYS {
+        text.push_str("#\n");
+        for line in wrap(key.meaning, 98) {
+            let _ = writeln!(text, "#   {line}");
+        }
+        if let Default::Unset { example } = key.default {
+            let _ = writeln!(text, "#   {} = {}", key.name, toml_value(key, example));
+        }
+    }
     text
 }
 
@@ -62,6 +75,20 @@ pub(crate) fn reference() -> String {
             "| `{}` | `{}`{file} | {default} | {}{form} |",
             key.name,
             key.env_name(),
+            key.meaning
+        );
+    }
+    for key in PROVIDER_KEYS {
+        let file = if key.secret {
+            ", or the same with `_FILE`"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            text,
+            "| `providers.NAME.{}` | `PORTCULLIS_PROVIDERS__NAME__{}`{file} | not set | {} |",
+            key.name,
+            key.name.to_uppercase(),
             key.meaning
         );
     }

@@ -12,6 +12,7 @@ use super::{
     dotenv::{self, BadLine},
     key::{Key, PREFIX},
     problem::Problem,
+    providers,
 };
 
 /// Everything from which a configuration is made. Gathered once, at start; tests make their own.
@@ -67,6 +68,8 @@ pub(crate) struct Given {
 #[derive(Default)]
 pub(crate) struct Layers {
     pub(crate) given: BTreeMap<&'static str, Given>,
+    /// The sections `[providers.NAME]`.
+    pub(super) providers: BTreeMap<String, providers::Values>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -113,7 +116,12 @@ impl Layers {
             }
         };
         match text.parse::<toml::Table>() {
-            Ok(table) => self.table(&path, "", table),
+            Ok(mut table) => {
+                if let Some(sections) = table.remove("providers") {
+                    self.provider_sections(&path, sections);
+                }
+                self.table(&path, "", table);
+            }
             // Only the position and the reason: the error's own text quotes the line, which may hold a secret.
             Err(error) => {
                 let line = error
@@ -154,21 +162,84 @@ impl Layers {
         self.layer(section, |key| key.name.to_owned(), Key::file_name, origin);
     }
 
+    fn provider_sections(&mut self, file: &Path, sections: toml::Value) {
+        let toml::Value::Table(sections) = sections else {
+            return self.problem(
+                format!("providers in {}", file.display()),
+                "is a section for each provider: [providers.NAME]",
+            );
+        };
+        for (id, section) in sections {
+            let toml::Value::Table(section) = section else {
+                self.problem(
+                    format!("providers.{id} in {}", file.display()),
+                    "is a section: [providers.NAME]",
+                );
+                continue;
+            };
+            for (name, value) in section {
+                let full = format!("providers.{id}.{name}");
+                let origin = Origin::File {
+                    file: file.to_owned(),
+                    name: full.clone(),
+                };
+                match one_or_many(value) {
+                    Some(written) => self.put_provider(&id, &name, written, origin),
+                    None => self.problem(
+                        origin.to_string(),
+                        "must be a text, a number, true or false, or an array of these",
+                    ),
+                }
+            }
+        }
+    }
+
+    fn put_provider(&mut self, id: &str, name: &str, written: Written, origin: Origin) {
+        let (key, is_file) = match providers::known(name) {
+            Ok(known) => known,
+            Err(message) => return self.problem(origin.to_string(), message),
+        };
+        let written = match (is_file, written) {
+            (false, written) => written,
+            (true, Written::Many(_)) => {
+                return self.problem(origin.to_string(), "must be the path of one file");
+            }
+            (true, Written::One(path)) => match fs::read_to_string(&path) {
+                Ok(text) => Written::One(text.trim_end_matches(['\n', '\r']).to_owned()),
+                Err(error) => {
+                    return self.problem(origin.to_string(), format!("{path} cannot be read: {error}"));
+                }
+            },
+        };
+        let given = Given { written, origin };
+        self.providers
+            .entry(id.to_owned())
+            .or_default()
+            .insert(key.name, given);
+    }
+
+    /// Takes out what belongs to providers.
+    fn provider_variables(
+        &mut self,
+        variables: &mut BTreeMap<String, Written>,
+        origin: impl Fn(&str) -> Origin,
+    ) {
+        let names: Vec<String> = variables
+            .keys()
+            .filter(|name| providers::of_environment(name).is_some())
+            .cloned()
+            .collect();
+        for name in names {
+            if let (Some(written), Some((id, key))) =
+                (variables.remove(&name), providers::of_environment(&name))
+            {
+                self.put_provider(&id, &key, written, origin(&name));
+            }
+        }
+    }
+
     fn text_of(&mut self, file: &Path, name: &str, value: toml::Value) -> Option<Written> {
-        let one = |value: toml::Value| match value {
-            toml::Value::String(text) => Some(text),
-            toml::Value::Integer(number) => Some(number.to_string()),
-            toml::Value::Boolean(truth) => Some(truth.to_string()),
-            _ => None,
-        };
-        let written = match value {
-            toml::Value::Array(values) => values
-                .into_iter()
-                .map(one)
-                .collect::<Option<_>>()
-                .map(Written::Many),
-            value => one(value).map(Written::One),
-        };
+        let written = one_or_many(value);
         if written.is_none() {
             let message = if is_key(name) {
                 "must be a text, a number, true or false, or an array of these".to_owned()
@@ -196,9 +267,9 @@ impl Layers {
                 Err(BadLine(line)) => self.problem(format!(".env, line {line}"), "is not NAME=value"),
             }
         }
-        self.layer(variables, Key::env_name, Key::env_file_name, |name| {
-            Origin::DotEnv(name.to_owned())
-        });
+        let origin = |name: &str| Origin::DotEnv(name.to_owned());
+        self.provider_variables(&mut variables, origin);
+        self.layer(variables, Key::env_name, Key::env_file_name, origin);
     }
 
     fn environment(&mut self, sources: &Sources) {
@@ -217,9 +288,9 @@ impl Layers {
                 None => self.problem(name, "is not UTF-8"),
             }
         }
-        self.layer(variables, Key::env_name, Key::env_file_name, |name| {
-            Origin::Environment(name.to_owned())
-        });
+        let origin = |name: &str| Origin::Environment(name.to_owned());
+        self.provider_variables(&mut variables, origin);
+        self.layer(variables, Key::env_name, Key::env_file_name, origin);
     }
 
     /// Takes one layer in, whose keys have the names that `name` gives, and whose files of secrets have the names
@@ -303,8 +374,25 @@ fn toml_names() -> Vec<String> {
         .collect()
 }
 
+fn one_or_many(value: toml::Value) -> Option<Written> {
+    let one = |value: toml::Value| match value {
+        toml::Value::String(text) => Some(text),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(truth) => Some(truth.to_string()),
+        _ => None,
+    };
+    match value {
+        toml::Value::Array(values) => values
+            .into_iter()
+            .map(one)
+            .collect::<Option<_>>()
+            .map(Written::Many),
+        value => one(value).map(Written::One),
+    }
+}
+
 /// Says that there is no such key, and which known name is nearest.
-fn unknown(name: &str, known: &[String]) -> String {
+pub(super) fn unknown(name: &str, known: &[String]) -> String {
     let nearest = known
         .iter()
         .map(|known| (strsim::jaro_winkler(name, known), known))

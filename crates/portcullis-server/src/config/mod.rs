@@ -7,6 +7,7 @@ mod example;
 mod key;
 mod layers;
 mod problem;
+mod providers;
 mod resolve;
 mod rules;
 mod settings;
@@ -21,6 +22,7 @@ pub(crate) use self::{
     example::{example, reference},
     layers::Sources,
     problem::{Problem, Problems},
+    providers::PROVIDER_KEYS,
     rules::{RS256_IS_OLD, is_loopback},
     settings::{
         CookieSettings, HttpSettings, Limit, LogSettings, MetricsSettings, Settings, TelemetrySettings,
@@ -48,9 +50,17 @@ pub(crate) struct Config {
     layers: Layers,
 }
 
+fn shown(secret: bool, written: &Written) -> String {
+    match written {
+        _ if secret => "********".to_owned(),
+        Written::One(text) => text.clone(),
+        Written::Many(texts) => texts.join(", "),
+    }
+}
+
 /// One key as `check` shows it.
 pub(crate) struct Shown {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) value: String,
     pub(crate) origin: String,
 }
@@ -59,7 +69,8 @@ impl Config {
     /// Reads and judges everything. Never fails: `check` wants all problems.
     pub(crate) fn load(sources: &Sources) -> Self {
         let mut from = Resolver::new(Layers::gather(sources));
-        let settings = Settings::resolve(&mut from, sources.dev);
+        let mut settings = Settings::resolve(&mut from, sources.dev);
+        settings.providers = from.providers();
         rules::together(&settings, &mut from);
         let serving = rules::serving(&settings, &from);
         let warnings = rules::warnings(&settings, &from);
@@ -111,27 +122,32 @@ impl Config {
 
     /// Each key with its value, secrets masked, and where that comes from.
     pub(crate) fn shown(&self) -> Vec<Shown> {
-        KEYS.iter()
-            .map(|key| match self.layers.given.get(key.name) {
-                Some(given) => Shown {
-                    name: key.name,
-                    value: match &given.written {
-                        _ if key.secret => "********".to_owned(),
-                        Written::One(text) => text.clone(),
-                        Written::Many(texts) => texts.join(", "),
-                    },
+        let keys = KEYS.iter().map(|key| match self.layers.given.get(key.name) {
+            Some(given) => Shown {
+                name: key.name.to_owned(),
+                value: shown(key.secret, &given.written),
+                origin: given.origin.to_string(),
+            },
+            None => Shown {
+                name: key.name.to_owned(),
+                value: match key.default {
+                    Default::Is(text) => text.to_owned(),
+                    Default::Unset { .. } => self.stands_in(key.name),
+                },
+                origin: "default".to_owned(),
+            },
+        });
+        let providers = self.layers.providers.iter().flat_map(|(id, values)| {
+            PROVIDER_KEYS.iter().filter_map(move |key| {
+                let given = values.get(key.name)?;
+                Some(Shown {
+                    name: format!("providers.{id}.{}", key.name),
+                    value: shown(key.secret, &given.written),
                     origin: given.origin.to_string(),
-                },
-                None => Shown {
-                    name: key.name,
-                    value: match key.default {
-                        Default::Is(text) => text.to_owned(),
-                        Default::Unset { .. } => self.stands_in(key.name),
-                    },
-                    origin: "default".to_owned(),
-                },
+                })
             })
-            .collect()
+        });
+        keys.chain(providers).collect()
     }
 
     /// What is used where a key without default is not given.

@@ -33,6 +33,11 @@ impl Resolver {
         }
     }
 
+    /// The providers, of sections of their own.
+    pub(crate) fn providers(&mut self) -> Vec<portcullis::sign_in::Provider> {
+        super::providers::resolve(&mut self.layers)
+    }
+
     /// Ends the reading: the layers, with all problems.
     pub(crate) fn finish(self) -> Layers {
         self.layers

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
-use portcullis::{cookie::SameSite, schedule::Times};
+use portcullis::{cookie::SameSite, schedule::Times, sign_in::Provider};
 use portcullis_core::{
     key::MasterKey,
     limit::Quota,
@@ -43,6 +43,10 @@ pub(crate) struct Settings {
     pub(crate) cors_origins: Vec<String>,
     /// Logins by cookie.
     pub(crate) cookies: CookieSettings,
+    /// Providers by which people sign in.
+    pub(crate) providers: Vec<Provider>,
+    /// Where codes of sign-ins may be sent.
+    pub(crate) sign_in_redirects: Vec<String>,
     /// HTTP.
     pub(crate) http: HttpSettings,
     /// TLS, where it is on.
@@ -246,6 +250,8 @@ impl Settings {
             },
             cors_origins,
             cookies: rules::cookies(from),
+            providers: Vec::new(),
+            sign_in_redirects: rules::sign_in_redirects(from),
             http: http(from),
             tls: rules::tls(from),
             metrics: rules::metrics(from),

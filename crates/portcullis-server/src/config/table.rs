@@ -316,6 +316,12 @@ pub(crate) const KEYS: &[Key] = &[
          always. `none` needs a token.issuer with https.",
     ),
     key(
+        "sign_in.redirect_uris",
+        List,
+        Is(""),
+        "Where the one-time code of a sign-in with a provider may be sent, exactly: single-page and mobile applications.",
+    ),
+    key(
         "http.trusted_proxies",
         List,
         Is(""),

@@ -9,6 +9,7 @@ use portcullis::{
     cookie::{CookieScheme, SessionCookies},
     embedded::{Builder, DataDir, NewUserError},
     layers::Traces,
+    sign_in::{SignIn, SignInBuilder},
 };
 use portcullis_core::{
     authority::{Authority, AuthorityConfig, Pair, RateLimits},
@@ -162,6 +163,17 @@ fn builder(settings: &Settings, address: SocketAddr) -> Builder {
     let hsts = settings.tls.is_some() || config.issuer.starts_with("https://");
     if let Some(cookies) = session_cookies(&settings.cookies, &config.issuer) {
         builder = builder.session_cookies(cookies);
+    }
+    if !settings.providers.is_empty() {
+        let sign_in = SignIn::builder(&config.issuer);
+        let sign_in = settings
+            .providers
+            .iter()
+            .cloned()
+            .fold(sign_in, SignInBuilder::provider);
+        builder = builder
+            .sign_in(sign_in)
+            .sign_in_redirects(&settings.sign_in_redirects);
     }
     builder = match &settings.maintenance {
         Some(times) => builder.maintenance(times.text()),

@@ -39,6 +39,7 @@ mod manners;
 mod me;
 mod openapi;
 mod password;
+mod providers;
 mod refresh;
 mod register;
 mod revocation;

@@ -6,12 +6,19 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, Method, header, request::Parts};
 use portcullis_core::authority::{Authority, Caller, TokenPair};
+#[cfg(feature = "issuer")]
+use portcullis_core::{
+    access::Principal,
+    authority::{AuthenticateError, RefreshError},
+};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     Api,
     responses::{CookieSessionResponse, TokenPairResponse},
 };
+#[cfg(feature = "issuer")]
+use crate::cookie::SetCookies;
 use crate::{
     cookie::{Cookie, Cookies, SessionCookies},
     csrf::{self, BeforeLogin, Csrf, NotAnOrigin},
@@ -140,6 +147,13 @@ fn is_told_safe(headers: &HeaderMap) -> bool {
         && !headers.contains_key(header::SEC_WEBSOCKET_KEY)
 }
 
+/// Who is logged in, and the cookies to set where the session was carried on.
+#[cfg(feature = "issuer")]
+pub(super) struct Resumed {
+    pub(super) principal: Arc<Principal>,
+    pub(super) cookies: Option<[SetCookies; 2]>,
+}
+
 /// What a browser brought along beside what its page said.
 pub(crate) struct Visit {
     browser: Option<Browser>,
@@ -231,6 +245,89 @@ impl Visit {
             .go_on(&session, pair.session_expires_in, &self.csrf_tokens);
         let body = CookieSessionResponse::new(&pair, token.value());
         Ok((set, set_token, Json(body)).into_response())
+    }
+
+    /// The answer to a page that logs somebody in: the cookies, and where to go. A session that the browser had before ends.
+    #[cfg(feature = "issuer")]
+    pub(super) async fn begin_page(
+        &self,
+        authority: &Authority,
+        caller: &Caller,
+        pair: &TokenPair,
+        location: &str,
+    ) -> Result<Response, Problem> {
+        if let Some(old) = self.refresh_token() {
+            authority.replaced(caller, old).await?;
+        }
+        let Some([set, token]) = self.cookies_of(pair)? else {
+            return Err(Problem::not_found().detail("Logins by cookie are not offered here."));
+        };
+        Ok((set, token, axum::response::Redirect::to(location)).into_response())
+    }
+
+    #[cfg(feature = "issuer")]
+    fn cookies_of(&self, pair: &TokenPair) -> Result<Option<[SetCookies; 2]>, Problem> {
+        let Some(browser) = &self.browser else {
+            return Ok(None);
+        };
+        let set = browser.cookies.set_session(pair);
+        let set = set.map_err(|error| Problem::internal(&error))?;
+        let session = pair.session.to_string();
+        let (_, set_token) = browser
+            .csrf
+            .go_on(&session, pair.session_expires_in, &self.csrf_tokens);
+        Ok(Some([set, set_token]))
+    }
+
+    /// Who is logged in by the cookie of the access token.
+    #[cfg(feature = "issuer")]
+    pub(super) async fn logged_in(
+        &self,
+        authority: &Authority,
+        headers: &HeaderMap,
+    ) -> Result<Option<Arc<Principal>>, Problem> {
+        let Some(browser) = &self.browser else {
+            return Ok(None);
+        };
+        let Some(token) = browser.cookies().access().read(headers).ok().flatten() else {
+            return Ok(None);
+        };
+        match authority.authenticate(token).await {
+            Ok(verified) => Ok(Some(Arc::clone(&verified.principal))),
+            // Nobody can tell: neither that they are, nor that they are not.
+            Err(AuthenticateError::Stale) => Err(Problem::unavailable(std::time::Duration::from_secs(1))),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Who is logged in, by the refresh token where the access token is over, for a page without scripts that would refresh it.
+    #[cfg(feature = "issuer")]
+    pub(super) async fn resume(
+        &self,
+        authority: &Authority,
+        caller: &Caller,
+        headers: &HeaderMap,
+    ) -> Result<Option<Resumed>, Problem> {
+        if let Some(principal) = self.logged_in(authority, headers).await? {
+            return Ok(Some(Resumed {
+                principal,
+                cookies: None,
+            }));
+        }
+        let Some(token) = self.refresh_token() else {
+            return Ok(None);
+        };
+        let pair = match authority.refresh(caller, token).await {
+            Ok(pair) => pair,
+            Err(RefreshError::Invalid) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let verified = authority.authenticate(pair.access.secret().expose_secret()).await;
+        let Ok(verified) = verified else { return Ok(None) };
+        Ok(Some(Resumed {
+            principal: Arc::clone(&verified.principal),
+            cookies: self.cookies_of(&pair)?,
+        }))
     }
 
     /// Makes the browser forget the session, if it had one.

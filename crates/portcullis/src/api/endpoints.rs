@@ -43,7 +43,25 @@ impl Endpoints {
 
     /// All of them.
     pub fn all(self) -> Self {
-        self.and(all())
+        let all = self.and(all());
+        #[cfg(feature = "issuer")]
+        if all.api.sign_in().is_some() {
+            return all.providers().pages();
+        }
+        all
+    }
+
+    /// Sign-in with a provider, below `/auth/providers`, and `/me/identities`. [`Endpoints::all`] has them where there are
+    /// providers.
+    #[cfg(feature = "issuer")]
+    pub fn providers(self) -> Self {
+        self.and(providers())
+    }
+
+    /// The pages `/login` and `/account`. [`Endpoints::all`] has them where there are providers.
+    #[cfg(feature = "issuer")]
+    pub fn pages(self) -> Self {
+        self.and(pages())
     }
 
     /// All but those of administrators.
@@ -177,6 +195,42 @@ fn admin() -> Routes<Api> {
         admin::audit::list_audit,
     )
     .refusing_forged(unforged)
+}
+
+#[cfg(feature = "issuer")]
+fn providers() -> Routes<Api> {
+    use super::{identities, providers};
+    let open = routes!(
+        providers::list::list_providers,
+        providers::start::start_sign_in,
+        providers::callback::finish_sign_in,
+        providers::callback::finish_sign_in_by_form,
+        providers::exchange::exchange_code,
+        providers::logout::provider_logout,
+    );
+    let own = routes!(
+        providers::link::link_provider,
+        providers::sign_out::sign_out_at_provider,
+        identities::list::my_identities,
+        identities::unlink::unlink_identity,
+    );
+    open.merge(own.refusing_forged(unforged))
+}
+
+#[cfg(feature = "issuer")]
+fn pages() -> Routes<Api> {
+    use super::pages::{account, login, style};
+    use crate::routing::{get, post};
+    let login = Routes::new()
+        .route("/login", get(login::show).post(login::submit))
+        .refusing_forged(from_here);
+    let account = Routes::new()
+        .route("/account", get(account::show))
+        .route("/account/link", post(account::link))
+        .route("/account/unlink", post(account::unlink))
+        .route("/account/log-out", post(account::log_out))
+        .refusing_forged(unforged);
+    login.merge(account).route("/login.css", get(style))
 }
 
 fn keys() -> Routes<Api> {

@@ -7,8 +7,14 @@ mod caller;
 mod documentation;
 mod documented;
 mod endpoints;
+#[cfg(feature = "issuer")]
+mod identities;
 mod me;
+#[cfg(feature = "issuer")]
+mod pages;
 mod problems;
+#[cfg(feature = "issuer")]
+mod providers;
 mod responses;
 mod scopes;
 mod state;
@@ -18,6 +24,8 @@ mod well_known;
 use http::request::Parts;
 use utoipa::openapi::OpenApi;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use self::state::SignInParts;
 pub use self::{
     admin::{AuditResponse, RoleResponse},
     browser::Browser,

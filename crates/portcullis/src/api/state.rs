@@ -30,6 +30,8 @@ struct Inner {
     authority: Arc<Authority>,
     proxies: TrustedProxies,
     browser: Option<Browser>,
+    #[cfg_attr(not(feature = "issuer"), allow(dead_code, reason = "empty then"))]
+    sign_in: SignInParts,
     warned: AtomicBool,
     /// Goes on as long as somebody may still call.
     _alive: Option<Arc<dyn Any + Send + Sync>>,
@@ -40,19 +42,21 @@ impl Api {
     /// believed on the addresses of clients. Pages can log in by cookie where there is a `browser`.
     #[must_use]
     pub fn new(authority: Arc<Authority>, proxies: TrustedProxies, browser: Option<Browser>) -> Self {
-        Self::with(authority, proxies, browser, None)
+        Self::with(authority, proxies, browser, SignInParts::default(), None)
     }
 
     pub(crate) fn with(
         authority: Arc<Authority>,
         proxies: TrustedProxies,
         browser: Option<Browser>,
+        sign_in: SignInParts,
         alive: Option<Arc<dyn Any + Send + Sync>>,
     ) -> Self {
         Self(Arc::new(Inner {
             authority,
             proxies,
             browser,
+            sign_in,
             warned: AtomicBool::new(false),
             _alive: alive,
         }))
@@ -70,6 +74,18 @@ impl Api {
         self.0.browser.as_ref()
     }
 
+    /// Sign-in with a provider, where it is offered.
+    #[cfg(feature = "issuer")]
+    pub(crate) fn sign_in(&self) -> Option<&crate::sign_in::SignIn> {
+        self.0.sign_in.sign_in.as_ref()
+    }
+
+    /// Where codes of sign-ins may be sent.
+    #[cfg(feature = "issuer")]
+    pub(super) fn sign_in_redirects(&self) -> &[String] {
+        &self.0.sign_in.redirects
+    }
+
     /// From where a request came, and which it is.
     pub(super) fn caller(&self, request: &Request) -> Caller {
         let (caller, is_known) = caller_of(request.extensions(), request.headers(), &self.0.proxies);
@@ -81,6 +97,16 @@ impl Api {
         }
         caller
     }
+}
+
+/// What a sign-in with a provider needs.
+#[derive(Default)]
+pub(crate) struct SignInParts {
+    #[cfg(feature = "issuer")]
+    pub(crate) sign_in: Option<crate::sign_in::SignIn>,
+    /// Where codes may be sent.
+    #[cfg(feature = "issuer")]
+    pub(crate) redirects: Vec<String>,
 }
 
 impl fmt::Debug for Api {

@@ -56,7 +56,7 @@ pub use self::{
 };
 use crate::{
     access::LocalUser,
-    api::{Api, Browser, Endpoints},
+    api::{Api, Browser, Endpoints, SignInParts},
     cookie::SessionCookies,
     csrf::Csrf,
     gate::Routes,
@@ -97,12 +97,17 @@ impl Portcullis {
         Builder::new()
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "parts of one thing, each of another kind"
+    )]
     fn new(
         authority: Arc<Authority>,
         database: Database,
         edge: Edge,
         proxies: TrustedProxies,
         browser: Option<Browser>,
+        sign_in: SignInParts,
         maintenance: Maintenance,
         work: Option<Arc<Work>>,
     ) -> Self {
@@ -116,7 +121,7 @@ impl Portcullis {
         Self {
             inner: Arc::new(Inner {
                 local: Local::new(Arc::clone(&authority)).token_sources(sources),
-                api: Api::with(Arc::clone(&authority), proxies, browser, alive),
+                api: Api::with(Arc::clone(&authority), proxies, browser, sign_in, alive),
                 authority,
                 database,
                 edge,

@@ -74,6 +74,23 @@ impl Builder {
                     message: format!("cannot be: {error}"),
                 }])
             })?;
+        #[cfg(not(feature = "issuer"))]
+        let sign_in = crate::api::SignInParts::default();
+        #[cfg(feature = "issuer")]
+        let sign_in = crate::api::SignInParts {
+            sign_in: self
+                .http
+                .sign_in
+                .map(|sign_in| sign_in.on_authority(&authority))
+                .transpose()
+                .map_err(|error| {
+                    BuildError::Options(vec![WrongOption {
+                        option: "sign_in",
+                        message: format!("cannot be: {error}"),
+                    }])
+                })?,
+            redirects: self.http.sign_in_redirects,
+        };
         let maintenance = Maintenance::new(Arc::clone(&authority), self.maintenance);
         let mut work = None;
         if !self.existing {
@@ -96,6 +113,7 @@ impl Builder {
             edge,
             proxies,
             browser,
+            sign_in,
             maintenance,
             work,
         ))

@@ -31,7 +31,7 @@
 //! `type Allow<P> = portcullis::Allow<P, RemoteUser>`.
 
 #[cfg(feature = "issuer")]
-mod fetch;
+pub(crate) mod fetch;
 mod remote;
 mod trusted;
 mod user;

@@ -8,7 +8,7 @@ use portcullis_core::{authority::check_issuer, token::Algorithm};
 use secrecy::ExposeSecret;
 
 pub(crate) use self::{
-    public::{cookies, is_loopback, issuer, origins, proxies},
+    public::{cookies, is_loopback, issuer, origins, proxies, sign_in_redirects},
     resources::{
         database_url, hashing, log_level, maintenance, master_key, metrics, rotate_keys_after, signing,
         telemetry, tls,

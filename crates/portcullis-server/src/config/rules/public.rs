@@ -88,3 +88,27 @@ pub(crate) fn proxies(from: &mut Resolver) -> Vec<IpNet> {
     }
     good
 }
+
+/// Where codes of sign-ins may be sent: https, http to the person's own machine, or a scheme of a mobile application, which has a
+/// dot (RFC 8252, section 7.1).
+pub(crate) fn sign_in_redirects(from: &mut Resolver) -> Vec<String> {
+    let uris = from.list("sign_in.redirect_uris");
+    for uri in &uris {
+        let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme);
+        let good = match Url::parse(uri) {
+            _ if uri.contains('#') || uri.chars().any(|c| c.is_whitespace() || c.is_control()) => false,
+            Some(url) if scheme == "https" => !url.has_userinfo,
+            Some(url) if scheme == "http" => url.is_loopback() && !url.has_userinfo,
+            _ => scheme.contains('.'),
+        };
+        if !good {
+            from.refuse(
+                "sign_in.redirect_uris",
+                format!(
+                    "has `{uri}`, which is neither https, nor http on a loopback address, nor of a scheme such as com.example.app"
+                ),
+            );
+        }
+    }
+    uris
+}

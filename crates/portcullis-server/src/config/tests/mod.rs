@@ -1,4 +1,5 @@
 mod layers;
+mod providers;
 mod rules;
 mod table;
 

@@ -44,6 +44,31 @@ impl Builder {
         self
     }
 
+    /// Lets people sign in with these providers: `/auth/providers`, and the pages `/login` and `/account`, which need
+    /// [`Builder::session_cookies`]. What seals a sign-in and what remembers its one use are this Portcullis's.
+    ///
+    /// ```
+    /// use portcullis::{Portcullis, sign_in::{Provider, SignIn}};
+    ///
+    /// let google = Provider::google("google", "client-id").secret("client-secret".into());
+    /// let builder = Portcullis::builder().sign_in(SignIn::builder("https://app.example.com").provider(google));
+    /// # drop(builder);
+    /// ```
+    #[cfg(feature = "issuer")]
+    pub fn sign_in(mut self, sign_in: crate::sign_in::SignInBuilder) -> Self {
+        self.http.sign_in = Some(sign_in);
+        self
+    }
+
+    /// Where the one-time code of a sign-in may be sent, exactly: single-page and mobile applications. None unless told.
+    #[cfg(feature = "issuer")]
+    pub fn sign_in_redirects<T: Into<String>>(mut self, uris: impl IntoIterator<Item = T>) -> Self {
+        self.http
+            .sign_in_redirects
+            .extend(uris.into_iter().map(Into::into));
+        self
+    }
+
     /// Whether browsers are told to come by TLS only (RFC 6797). They are when the issuer is https, unless told.
     pub fn hsts(mut self, hsts: bool) -> Self {
         self.http.hsts = Some(hsts);

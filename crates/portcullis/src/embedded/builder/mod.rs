@@ -88,6 +88,10 @@ pub(super) struct Http {
     pub(super) max_body: usize,
     pub(super) max_requests: usize,
     pub(super) traces: Traces,
+    #[cfg(feature = "issuer")]
+    pub(super) sign_in: Option<crate::sign_in::SignInBuilder>,
+    #[cfg(feature = "issuer")]
+    pub(super) sign_in_redirects: Vec<String>,
 }
 
 /// `iss` and `aud` of an application that nobody else asks for tokens.
@@ -117,6 +121,10 @@ impl Builder {
                 max_body: 64 * 1024,
                 max_requests: 10_000,
                 traces: Traces::Off,
+                #[cfg(feature = "issuer")]
+                sign_in: None,
+                #[cfg(feature = "issuer")]
+                sign_in_redirects: Vec::new(),
             },
             roles: DeclaredAll::default(),
             maintenance: MAINTENANCE.parse().ok(),

@@ -31,16 +31,16 @@ const MOST_REDIRECTS: usize = 3;
 
 /// What may be reached, and whose certificates are believed.
 #[derive(Clone, Default)]
-pub(in crate::issuer) struct Network {
+pub(crate) struct Network {
     /// Whether private addresses are asked.
-    pub(in crate::issuer) private: bool,
+    pub(crate) private: bool,
     /// Further authorities, each text in PEM.
-    pub(in crate::issuer) roots: Vec<String>,
+    pub(crate) roots: Vec<String>,
 }
 
 /// Why nothing came.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::issuer) enum FetchError {
+pub(crate) enum FetchError {
     #[error("`{0}` is no https URL")]
     Url(String),
     #[error(
@@ -78,14 +78,14 @@ pub(in crate::issuer) enum FetchError {
 }
 
 /// An answer of 200.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 /// Asks one URL at a time: no pool, no proxy, no cookies, no compression. Where a name leads is checked on the very address
 /// that is then connected to, so that a name that resolves otherwise a moment later gains nothing.
-pub(in crate::issuer) struct Client {
+pub(crate) struct Client {
     tls: TlsConnector,
     private: bool,
 }
@@ -103,7 +103,7 @@ impl Drop for Driver {
 }
 
 impl Client {
-    pub(super) fn new(network: &Network) -> Result<Self, FetchError> {
+    pub(crate) fn new(network: &Network) -> Result<Self, FetchError> {
         let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
         for pem in &network.roots {
             let mut any = false;
@@ -128,7 +128,7 @@ impl Client {
     }
 
     /// What is at the URL.
-    pub(super) async fn get(&self, target: &Target) -> Result<Answer, FetchError> {
+    pub(crate) async fn get(&self, target: &Target) -> Result<Answer, FetchError> {
         timeout(TIME, self.follow(target))
             .await
             .unwrap_or(Err(FetchError::Time))
@@ -145,6 +145,43 @@ impl Client {
             let (status, answer) = self.ask(target, Method::POST, headers, form).await?;
             if status == StatusCode::OK {
                 Ok(answer)
+            } else {
+                Err(FetchError::Status(status))
+            }
+        };
+        timeout(TIME, asked).await.unwrap_or(Err(FetchError::Time))
+    }
+
+    /// What is at the URL for who sends these headers. Redirects are not followed: they would get them too.
+    pub(crate) async fn get_with(
+        &self,
+        target: &Target,
+        headers: [(HeaderName, HeaderValue); 1],
+    ) -> Result<Answer, FetchError> {
+        let asked = async {
+            match self.ask(target, Method::GET, headers, Bytes::new()).await? {
+                (StatusCode::OK, answer) => Ok(answer),
+                (status, _) => Err(FetchError::Status(status)),
+            }
+        };
+        timeout(TIME, asked).await.unwrap_or(Err(FetchError::Time))
+    }
+
+    /// What is answered to a form, whether it was taken or refused (4xx), which has its reason in the body. Redirects are not
+    /// followed.
+    pub(crate) async fn post_form(
+        &self,
+        target: &Target,
+        authorization: Option<HeaderValue>,
+        form: String,
+    ) -> Result<(StatusCode, Bytes), FetchError> {
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let headers = std::iter::once((header::CONTENT_TYPE, kind))
+            .chain(authorization.map(|value| (header::AUTHORIZATION, value)));
+        let asked = async {
+            let (status, answer) = self.ask(target, Method::POST, headers, form.into()).await?;
+            if status == StatusCode::OK || status.is_client_error() {
+                Ok((status, answer.body))
             } else {
                 Err(FetchError::Status(status))
             }
@@ -199,7 +236,7 @@ impl Client {
         headers.insert(header::USER_AGENT, HeaderValue::from_static("portcullis"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         let (head, body) = sender.send_request(request).await?.into_parts();
-        let body = if head.status == StatusCode::OK {
+        let body = if head.status == StatusCode::OK || head.status.is_client_error() {
             let read = Limited::new(body, LONGEST).collect().await;
             read.map_err(|error| match error.downcast::<hyper::Error>() {
                 Ok(broken) => FetchError::Http(*broken),

@@ -1,5 +1,5 @@
 use portcullis_core::url::Url;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{Client, FetchError, client::Answer, target::Target};
 
@@ -12,13 +12,13 @@ struct Description {
 
 /// Where an issuer describes itself. RFC 8414 and OpenID put the well-known word at two ends of the path; the latter is
 /// older and has the more users, so it is asked first.
-pub(super) struct Places {
+pub(crate) struct Places {
     openid: Target,
     oauth: Target,
 }
 
 impl Places {
-    pub(super) fn of(issuer: &str) -> Result<Self, FetchError> {
+    pub(crate) fn of(issuer: &str) -> Result<Self, FetchError> {
         let wrong = || FetchError::Url(issuer.to_owned());
         let url = Url::parse(issuer).ok_or_else(wrong)?;
         if url.has_userinfo || url.has_query_or_fragment {
@@ -43,11 +43,27 @@ impl Places {
 
     /// Where the issuer says that its keys are.
     pub(super) async fn keys(&self, client: &Client, issuer: &str) -> Result<Target, FetchError> {
-        let found = match client.get(&self.openid).await {
-            Err(FetchError::Status(status)) if status.is_client_error() => client.get(&self.oauth).await?,
-            other => other?,
-        };
-        read(&found, issuer)
+        read(&self.ask(client).await?, issuer)
+    }
+
+    /// Where the issuer says that its keys are, and all else that it says of itself.
+    pub(crate) async fn describe<T: DeserializeOwned>(
+        &self,
+        client: &Client,
+        issuer: &str,
+    ) -> Result<(Target, T), FetchError> {
+        let found = self.ask(client).await?;
+        let keys = read(&found, issuer)?;
+        let rest = serde_json::from_slice(&found.body)
+            .map_err(|_| FetchError::Description("an endpoint is missing"))?;
+        Ok((keys, rest))
+    }
+
+    async fn ask(&self, client: &Client) -> Result<Answer, FetchError> {
+        match client.get(&self.openid).await {
+            Err(FetchError::Status(status)) if status.is_client_error() => client.get(&self.oauth).await,
+            other => other,
+        }
     }
 }
 

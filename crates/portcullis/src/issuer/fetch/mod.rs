@@ -9,8 +9,12 @@ mod keeper;
 mod target;
 
 pub use self::introspection::Introspection;
-pub(super) use self::{
+pub(crate) use self::{
     client::{Client, FetchError, Network},
+    discovery::Places,
+    target::Target,
+};
+pub(super) use self::{
     introspection::Introspector,
     keeper::{Keeper, KeySource},
 };

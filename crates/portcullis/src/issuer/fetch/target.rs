@@ -5,7 +5,7 @@ use super::FetchError;
 
 /// A URL that may be asked: https, or http to this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(crate) struct Target {
     uri: Uri,
     parts: Parts,
 }
@@ -19,7 +19,7 @@ struct Parts {
 }
 
 impl Target {
-    pub(super) fn parse(text: &str) -> Result<Self, FetchError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, FetchError> {
         let wrong = || FetchError::Url(shown(text));
         let url = Url::parse(text).ok_or_else(wrong)?;
         if url.has_userinfo || text.contains('#') {

@@ -1,0 +1,445 @@
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::HeaderMap;
+use portcullis_core::{
+    authority::Authority,
+    clock::{Clock, SystemClock, Timestamp},
+    identity::{LogoutToken, Once, Profile, Tickets},
+    key::{MasterKey, Vault},
+    rng::{self, Rng, SystemRng},
+    url::Url,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    CallbackQuery, Provider, SignInFailure,
+    answer::{shown, with_query},
+    connection::Connection,
+    provider::Dialect,
+};
+use crate::cookie::{Cookie, CookieError, CookieScheme, SameSite, SetCookie};
+
+/// For how long a sign-in may take: somebody may have to find their second factor.
+const FLOW: Duration = Duration::from_secs(600);
+const KIND: &str = "sign-in";
+/// So many uses are remembered where there is no store: whoever fills it finds the door closed until some are over.
+const MOST_USES: usize = 100_000;
+
+/// Sends browsers to providers, and says who came back. Clones share it.
+///
+/// ```no_run
+/// use axum::{extract::{Path, Query, State}, http::HeaderMap, response::{IntoResponse, Redirect, Response}};
+/// use portcullis::sign_in::{CallbackQuery, SignIn};
+///
+/// async fn start(State(sign_in): State<SignIn>, Path(id): Path<String>) -> Response {
+///     match sign_in.begin(&id, &"/welcome").await {
+///         Ok((cookie, location)) => (cookie, Redirect::to(&location)).into_response(),
+///         Err(failure) => failure.advice().into_response(),
+///     }
+/// }
+///
+/// async fn callback(
+///     State(sign_in): State<SignIn>,
+///     Path(id): Path<String>,
+///     Query(query): Query<CallbackQuery>,
+///     headers: HeaderMap,
+/// ) -> Response {
+///     match sign_in.finish::<String>(&id, &headers, query).await {
+///         // Issuer and subject together say who it is. Begin a session of your own here.
+///         Ok(who) => (sign_in.forget(), format!("{} of {}", who.profile.subject, who.profile.issuer)).into_response(),
+///         Err(failure) => (sign_in.forget(), failure.advice()).into_response(),
+///     }
+/// }
+/// # let _ = (start, callback);
+/// ```
+#[derive(Clone)]
+pub struct SignIn(Arc<Inner>);
+
+struct Inner {
+    public_url: String,
+    connections: Vec<Connection>,
+    cookie: Cookie,
+    tickets: Tickets,
+    uses: Uses,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+}
+
+/// Where it is remembered what was used.
+enum Uses {
+    /// In this process.
+    Here(Mutex<HashMap<[u8; 16], Timestamp>>),
+    /// In the store of all nodes.
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        allow(dead_code, reason = "only a Portcullis has one")
+    )]
+    Store(Arc<Authority>),
+}
+
+/// Who came back.
+pub struct SignedIn<T> {
+    /// Who it is by the word of the provider.
+    pub profile: Profile,
+    /// How the provider calls its session (`sid`), if it does.
+    pub provider_session: Option<String>,
+    /// What was given to [`SignIn::begin`].
+    pub carried: T,
+}
+
+/// A sign-in that was begun, as the browser carries it.
+#[derive(Serialize, Deserialize)]
+struct Flow<T> {
+    provider: String,
+    state: String,
+    nonce: String,
+    verifier: String,
+    carried: T,
+}
+
+/// Why no sign-in comes of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignInSetupError {
+    /// Browsers could not come back.
+    #[error("the public URL: {0}")]
+    PublicUrl(CookieError),
+    /// Nobody could tell where the path begins.
+    #[error("the public URL `{0}` has a query, a fragment or a user: give the bare URL")]
+    PublicUrlParts(String),
+    /// It stands in URLs.
+    #[error("`{0}` cannot be the name of a provider: give 1 to 32 of a-z, 0-9 and -")]
+    Id(String),
+    /// Which one was meant?
+    #[error("two providers are called `{0}`")]
+    Twice(String),
+    /// An account would be known by either.
+    #[error("the providers `{0}` and `{1}` have one issuer: their accounts would be the same")]
+    SameIssuer(String, String),
+    /// It cannot be asked.
+    #[error("the provider `{id}`: {cause}")]
+    Provider {
+        /// Which.
+        id: String,
+        /// Why.
+        cause: String,
+    },
+}
+
+/// How a [`SignIn`] is set up.
+#[must_use = "call `.build()`"]
+pub struct SignInBuilder {
+    public_url: String,
+    providers: Vec<Provider>,
+    master_key: Option<MasterKey>,
+    clock: Arc<dyn Clock>,
+}
+
+impl SignInBuilder {
+    /// With this provider, too.
+    pub fn provider(mut self, provider: Provider) -> Self {
+        self.providers.push(provider);
+        self
+    }
+
+    /// What seals the cookies: the same on all nodes, and after a restart. Without it, a sign-in must end in the process where it
+    /// began.
+    pub fn master_key(mut self, key: MasterKey) -> Self {
+        self.master_key = Some(key);
+        self
+    }
+
+    /// Time from elsewhere, as tests want it.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets it up. No provider is asked yet. What was used is remembered in this process: several nodes want the store of a
+    /// Portcullis.
+    ///
+    /// # Errors
+    /// When something is wrong that can be told without asking.
+    pub fn build(self) -> Result<SignIn, SignInSetupError> {
+        let key = self
+            .master_key
+            .clone()
+            .unwrap_or_else(|| MasterKey::generate(&SystemRng));
+        let tickets = Tickets::new(Arc::new(Vault::new(&key)));
+        let clock = Arc::clone(&self.clock);
+        self.on(tickets, Uses::Here(Mutex::default()), clock, Arc::new(SystemRng))
+    }
+
+    /// The same on the store and the keys of an authority.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn on_authority(self, authority: &Arc<Authority>) -> Result<SignIn, SignInSetupError> {
+        let tickets = authority.tickets().clone();
+        let (clock, rng) = (Arc::clone(authority.clock()), Arc::clone(authority.rng()));
+        self.on(tickets, Uses::Store(Arc::clone(authority)), clock, rng)
+    }
+
+    fn on(
+        self,
+        tickets: Tickets,
+        uses: Uses,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+    ) -> Result<SignIn, SignInSetupError> {
+        let public_url = self.public_url.trim_end_matches('/').to_owned();
+        let scheme = CookieScheme::of(&public_url).map_err(SignInSetupError::PublicUrl)?;
+        let parts = Url::parse(&public_url).filter(|url| !url.has_userinfo && !url.has_query_or_fragment);
+        if parts.is_none() {
+            return Err(SignInSetupError::PublicUrlParts(public_url));
+        }
+        // Lax: the browser comes back from another site, by a link that it follows.
+        let cookie = Cookie::new("sign-in", scheme)
+            .and_then(|cookie| cookie.max_age(FLOW).same_site(SameSite::Lax))
+            .map_err(SignInSetupError::PublicUrl)?;
+        let mut connections: Vec<Connection> = Vec::new();
+        for provider in self.providers {
+            let id = &provider.id;
+            let good = (1..=32).contains(&id.len())
+                && id
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            if !good {
+                return Err(SignInSetupError::Id(id.clone()));
+            }
+            for other in &connections {
+                if other.provider.id == *id {
+                    return Err(SignInSetupError::Twice(id.clone()));
+                }
+                if other.provider.issuer == provider.issuer {
+                    return Err(SignInSetupError::SameIssuer(
+                        other.provider.id.clone(),
+                        id.clone(),
+                    ));
+                }
+            }
+            let id = id.clone();
+            let connection = Connection::new(provider, Arc::clone(&clock), Arc::clone(&rng));
+            connections.push(connection.map_err(|cause| SignInSetupError::Provider {
+                id,
+                cause: cause.to_string(),
+            })?);
+        }
+        Ok(SignIn(Arc::new(Inner {
+            public_url,
+            connections,
+            cookie,
+            tickets,
+            uses,
+            clock,
+            rng,
+        })))
+    }
+}
+
+impl SignIn {
+    /// For an application that browsers see at this URL. Its providers know `URL/auth/providers/ID/callback` as the one address
+    /// to which they send back.
+    pub fn builder(public_url: impl Into<String>) -> SignInBuilder {
+        SignInBuilder {
+            public_url: public_url.into(),
+            providers: Vec::new(),
+            master_key: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The providers, in the order in which they were given.
+    pub fn providers(&self) -> impl Iterator<Item = &Provider> {
+        self.0.connections.iter().map(|connection| &connection.provider)
+    }
+
+    /// The address to which a provider sends back.
+    #[must_use]
+    pub fn redirect_uri(&self, id: &str) -> String {
+        format!("{}/auth/providers/{id}/callback", self.0.public_url)
+    }
+
+    /// The URL at which browsers see the application.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.0.public_url
+    }
+
+    fn connection(&self, id: &str) -> Result<&Connection, SignInFailure> {
+        let found = self
+            .0
+            .connections
+            .iter()
+            .find(|connection| connection.provider.id == id);
+        found.ok_or(SignInFailure::UnknownProvider)
+    }
+
+    /// Begins a sign-in by the provider `id`: the cookie to set, and where to send the browser. `carried` comes back with
+    /// [`SignIn::finish`]; nobody else sees or changes it.
+    ///
+    /// # Errors
+    /// When the provider cannot be asked.
+    pub async fn begin<T: Serialize>(
+        &self,
+        id: &str,
+        carried: &T,
+    ) -> Result<(SetCookie, String), SignInFailure> {
+        let connection = self.connection(id)?;
+        let provider = &connection.provider;
+        let known = connection.known().await?;
+        let flow = Flow {
+            provider: id.to_owned(),
+            state: word(&*self.0.rng).expose_secret().to_owned(),
+            nonce: word(&*self.0.rng).expose_secret().to_owned(),
+            verifier: word(&*self.0.rng).expose_secret().to_owned(),
+            carried,
+        };
+        let sealed = self
+            .0
+            .tickets
+            .seal(KIND, &flow, self.0.clock.now() + FLOW, &*self.0.rng)
+            .ok_or(SignInFailure::TooLong)?;
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&flow.verifier));
+        let (redirect_uri, scope) = (self.redirect_uri(id), provider.scopes.join(" "));
+        let mut query = vec![
+            ("response_type", "code"),
+            ("client_id", provider.client.as_str()),
+            ("redirect_uri", redirect_uri.as_str()),
+            ("scope", scope.as_str()),
+            ("state", flow.state.as_str()),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", "S256"),
+        ];
+        if provider.dialect == Dialect::OpenId {
+            query.push(("nonce", flow.nonce.as_str()));
+        }
+        if provider.form_post {
+            query.push(("response_mode", "form_post"));
+        }
+        let cookie = self
+            .0
+            .cookie
+            .set(sealed.expose_secret())
+            .map_err(|_| SignInFailure::TooLong)?;
+        Ok((cookie, with_query(&known.authorization, query)))
+    }
+
+    /// Ends a sign-in: says who came back. The headers are those of the request, for its cookie.
+    ///
+    /// # Errors
+    /// Why nobody did. The answer should have [`SignIn::forget`] in either case.
+    pub async fn finish<T: DeserializeOwned>(
+        &self,
+        id: &str,
+        headers: &HeaderMap,
+        answer: CallbackQuery,
+    ) -> Result<SignedIn<T>, SignInFailure> {
+        let connection = self.connection(id)?;
+        let sealed = self.0.cookie.read(headers).ok().flatten();
+        let ticket = sealed.and_then(|text| self.0.tickets.open::<Flow<T>>(KIND, text, self.0.clock.now()));
+        let ticket = ticket.ok_or(SignInFailure::NoFlow)?;
+        let flow = ticket.content;
+        let state = answer.state.as_deref().unwrap_or_default();
+        if flow.provider != id || !bool::from(state.as_bytes().ct_eq(flow.state.as_bytes())) {
+            return Err(SignInFailure::State);
+        }
+        if !self.spend(ticket.once).await? {
+            return Err(SignInFailure::Replayed);
+        }
+        let known = connection.known().await?;
+        match &answer.iss {
+            Some(iss) if *iss != connection.provider.issuer => {
+                return Err(SignInFailure::MixUp(shown(iss)));
+            }
+            None if known.states_issuer => return Err(SignInFailure::MixUp("missing".to_owned())),
+            _ => {}
+        }
+        if let Some(error) = &answer.error {
+            return Err(SignInFailure::Denied(shown(error)));
+        }
+        let code = answer
+            .code
+            .ok_or(SignInFailure::Answer("neither a code nor an error"))?;
+        let tokens = connection
+            .redeem(&known, &code, &self.redirect_uri(id), &flow.verifier)
+            .await?;
+        let (profile, provider_session) = connection.profile(known, tokens, &flow.nonce).await?;
+        Ok(SignedIn {
+            profile,
+            provider_session,
+            carried: flow.carried,
+        })
+    }
+
+    /// Makes the browser forget the sign-in: a part of the answer to whoever came back.
+    pub fn forget(&self) -> SetCookie {
+        self.0.cookie.clear()
+    }
+
+    /// A logout token that the provider `id` sent (OpenID Connect Back-Channel Logout, section 2.5), checked and used up. Whoever
+    /// calls it ends the sessions that it names.
+    ///
+    /// # Errors
+    /// When it is not good, or came before.
+    pub async fn logout_token(&self, id: &str, token: &str) -> Result<LogoutToken, SignInFailure> {
+        let connection = self.connection(id)?;
+        let token = connection.logout_token(token).await?;
+        let name = format!("{}\0{}", connection.provider.issuer, token.id);
+        if self.spend(Once::of("logout token", &name, token.until)).await? {
+            Ok(token)
+        } else {
+            Err(SignInFailure::Replayed)
+        }
+    }
+
+    /// Where to send a browser so that the session at the provider `id` ends, too (OpenID Connect RP-Initiated Logout); none where
+    /// the provider does not offer it. It comes back to `back`, which the provider must know.
+    pub async fn sign_out_url(&self, id: &str, back: &str) -> Option<String> {
+        let connection = self.connection(id).ok()?;
+        let known = connection.known().await.ok()?;
+        let client = connection.provider.client.as_str();
+        let query = [("client_id", client), ("post_logout_redirect_uri", back)];
+        Some(with_query(known.end_session.as_deref()?, query))
+    }
+
+    /// Asks the provider `id` what it is, as a sign-in does.
+    ///
+    /// # Errors
+    /// When it does not say so.
+    pub async fn probe(&self, id: &str) -> Result<(), SignInFailure> {
+        self.connection(id)?.known().await.map(drop)
+    }
+
+    async fn spend(&self, once: Once) -> Result<bool, SignInFailure> {
+        let uses = match &self.0.uses {
+            Uses::Store(authority) => return Ok(authority.spend(once).await?),
+            Uses::Here(uses) => uses,
+        };
+        let now = self.0.clock.now();
+        let mut uses = uses.lock().unwrap_or_else(PoisonError::into_inner);
+        if uses.len() >= MOST_USES {
+            uses.retain(|_, until| *until > now);
+        }
+        let room = uses.len() < MOST_USES;
+        Ok(room && uses.insert(once.id, once.until).is_none())
+    }
+}
+
+impl fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignIn").finish_non_exhaustive()
+    }
+}
+
+/// 256 random bits in base64url: a state, a nonce, a PKCE verifier (43 characters; RFC 7636, section 4.1).
+pub(super) fn word(rng: &dyn Rng) -> SecretString {
+    URL_SAFE_NO_PAD.encode(rng::bytes::<32>(rng)).into()
+}
