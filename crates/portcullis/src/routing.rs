@@ -25,7 +25,7 @@ use crate::{
 /// The handlers of one path, by method.
 ///
 /// ```
-/// use portcullis::{CurrentUser, Public, Routes, routing::get};
+/// use portcullis::{CurrentUser, Public, Routes, rate, routing::{get, post}};
 ///
 /// let articles = get(async |_: Public| "all of them").post(async |_: CurrentUser| "one more");
 /// let routes: Routes = Routes::new().route("/articles", articles);
@@ -33,6 +33,14 @@ use crate::{
 /// GET   /articles  public
 /// POST  /articles  authenticated
 /// ");
+///
+/// let page = get(async |_: Public| "a form")
+///     .on(http::Method::PUT, async |_: CurrentUser| "kept")
+///     .merge(post(async |_: CurrentUser| "sent").rate_limit(rate!("5/minute")))
+///     .any(async |_: Public| "how did you get here?")
+///     .undocumented();
+/// let routes: Routes = Routes::new().route("/page", page);
+/// assert_eq!(routes.access_table().rows().len(), 4);
 /// ```
 #[must_use = "give it to `Gate::route` or `Routes::route`"]
 pub struct MethodRoute<S, U> {
@@ -99,10 +107,13 @@ where
 /// What [`crate::gate::Gate::route`] takes: only what this module makes.
 ///
 /// ```
-/// use portcullis::{Public, access::LocalUser, routing::{IntoMethodRoute, get}};
+/// use portcullis::{Public, access::LocalUser, routing::{IntoMethodRoute, MethodRoute, get}};
 ///
-/// fn can_be_routed(_: impl IntoMethodRoute<(), LocalUser>) {}
-/// can_be_routed(get(async |_: Public| "hello"));
+/// fn hidden(route: impl IntoMethodRoute<(), LocalUser>) -> MethodRoute<(), LocalUser> {
+///     route.into_method_route().undocumented()
+/// }
+/// let route = hidden(get(async |_: Public| "hello"));
+/// # drop(route);
 /// ```
 #[diagnostic::on_unimplemented(
     message = "this is no route of this gate",

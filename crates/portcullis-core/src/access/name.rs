@@ -89,12 +89,19 @@ access_name!(
     ///
     /// ```
     /// use portcullis_core::access::Scope;
-    /// assert!("tasks:write".parse::<Scope>().is_ok());
+    /// assert_eq!("tasks:write".parse::<Scope>().unwrap().as_str(), "tasks:write");
     /// assert!("two words".parse::<Scope>().is_err());
     /// ```
     Scope
 );
 access_name!(
     /// The name of a set of scopes, `editor`.
+    ///
+    /// ```
+    /// use portcullis_core::access::RoleName;
+    /// let editor: RoleName = "editor".parse()?;
+    /// assert_eq!(editor.as_str(), "editor");
+    /// # Ok::<(), portcullis_core::access::AccessNameError>(())
+    /// ```
     RoleName
 );

@@ -7,6 +7,12 @@ use crate::{
 };
 
 /// Who is calling now: what a verified access token says.
+///
+/// ```
+/// use portcullis_core::access::Principal;
+///
+/// fn may_publish(caller: &Principal) -> bool { caller.has_role("editor") || caller.has_scope("articles:publish") }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
     /// The user (`sub`).
@@ -49,6 +55,20 @@ impl Principal {
 }
 
 /// Who can hold roles and scopes: a [`Principal`], or an application's own user type.
+///
+/// ```
+/// use portcullis_core::access::{Holder, Requirement};
+///
+/// /// Nobody may anything here but machines.
+/// struct Machine;
+///
+/// impl Holder for Machine {
+///     fn has_role(&self, name: &str) -> bool { name == "machine" }
+///     fn has_scope(&self, _: &str) -> bool { false }
+/// }
+///
+/// assert!(Requirement::Role("machine").met_by(&Machine));
+/// ```
 pub trait Holder {
     /// Whether the role is held, by itself or implied.
     fn has_role(&self, name: &str) -> bool;

@@ -5,10 +5,18 @@ use super::Holder;
 /// What a route demands of its caller. This one value is enforced, printed and documented.
 ///
 /// ```
-/// use portcullis_core::access::Requirement;
+/// use portcullis_core::access::{Holder, Requirement};
 ///
 /// let either = Requirement::AnyOf(vec![Requirement::Role("editor"), Requirement::Scope("articles:write")]);
 /// assert_eq!(either.to_string(), "any of (role editor, scope articles:write)");
+///
+/// struct Reader;
+/// impl Holder for Reader {
+///     fn has_role(&self, name: &str) -> bool { name == "reader" }
+///     fn has_scope(&self, _: &str) -> bool { false }
+/// }
+/// assert!(!either.is_public() && !either.met_by(&Reader));
+/// assert_eq!(either.check(&Reader), Err(either.denial()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requirement {
@@ -29,6 +37,14 @@ pub enum Requirement {
 }
 
 /// Which decision of an application, and what to call it.
+///
+/// ```
+/// use portcullis_core::access::PolicyId;
+///
+/// struct Owner;
+/// let owner = PolicyId::of::<Owner>("owner of the article");
+/// assert_eq!(owner.description(), "owner of the article");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct PolicyId {
     kind: TypeId,
@@ -72,6 +88,13 @@ pub enum Decision {
 }
 
 /// What was missing.
+///
+/// ```
+/// use portcullis_core::access::Requirement;
+///
+/// let denial = Requirement::AllOf(vec![Requirement::Role("editor"), Requirement::Scope("articles:write")]).denial();
+/// assert_eq!((denial.required_roles, denial.required_scopes), (vec!["editor"], vec!["articles:write"]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// Roles of which the requirement speaks.

@@ -8,6 +8,18 @@ use crate::{revocation::Stale, token::VerifiedToken};
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Why a token that was good is no longer.
+///
+/// ```
+/// use portcullis_core::authority::Ended;
+///
+/// /// The code with which a WebSocket is closed (RFC 6455, section 7.4.1).
+/// fn close_code(ended: Ended) -> u16 {
+///     match ended {
+///         Ended::Expired | Ended::Revoked => 1008,
+///         Ended::Unknown => 1013,
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// It expired.

@@ -5,6 +5,14 @@ use serde_json::{Map, Value};
 use crate::token::TokenError;
 
 /// What a token's claims amount to.
+///
+/// ```
+/// use portcullis_core::issuer::Granted;
+///
+/// let nothing = Granted::default();
+/// let editor = Granted { roles: vec!["editor".into()], ..nothing };
+/// # drop(editor);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Granted {
     /// Roles, by the names of this application.
@@ -34,6 +42,9 @@ pub struct Granted {
 /// let granted = ClaimRules::keycloak("tasks").read(claims.as_object().unwrap())?;
 /// assert_eq!(granted.roles, ["staff", "editor"]);
 /// assert_eq!(granted.scopes, ["openid", "tasks:read"]);
+/// let ours = ClaimRules::nothing().groups().roles_at(["https://app.example/role"]).scopes_at(["permissions"]);
+/// let claims = serde_json::json!({"groups": ["staff"], "https://app.example/role": "editor", "permissions": ["read"]});
+/// assert_eq!(ours.read(claims.as_object().unwrap())?.roles, ["staff", "editor"]);
 /// # Ok::<(), portcullis_core::token::TokenError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,14 @@ use crate::{
 
 /// Who calls with a token of another issuer. Issuer and subject together say who it is: two issuers may use one subject for
 /// two people, and an email address says nothing of either (OpenID Connect Core, section 5.7).
+///
+/// ```
+/// use portcullis_core::{access::Holder, issuer::Identity};
+///
+/// /// Issuer and subject: neither is enough by itself.
+/// fn key(of: &Identity) -> (&str, &str) { (&of.issuer, &of.subject) }
+/// fn may_publish(caller: &Identity) -> bool { caller.has_role("editor") }
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct Identity {
     /// Who issued the token (`iss`).

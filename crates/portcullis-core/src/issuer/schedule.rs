@@ -1,6 +1,14 @@
 use std::time::Duration;
 
 /// When an issuer's keys are fetched, and for how long they are believed.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis_core::issuer::KeyPolicy;
+///
+/// let policy = KeyPolicy { outage: Duration::from_secs(3600), ..KeyPolicy::default() };
+/// assert_eq!(policy.most_age, Duration::from_secs(3600));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyPolicy {
     /// Least time for which keys are kept, whatever the issuer says (`Cache-Control`).

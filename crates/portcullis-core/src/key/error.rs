@@ -4,6 +4,12 @@ use crate::{
 };
 
 /// Why something is not taken as a key.
+///
+/// ```
+/// use portcullis_core::key::{JwkSet, KeyMaterialError};
+///
+/// assert!(matches!(JwkSet::parse(b"no JSON"), Err(KeyMaterialError::Form(_))));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyMaterialError {
     /// Not in a form that is read.

@@ -119,6 +119,12 @@ impl JwkSet {
     }
 
     /// Whether the very same key (not only its name) is here.
+    ///
+    /// ```
+    /// use portcullis_core::key::JwkSet;
+    ///
+    /// fn are_the_same(one: &JwkSet, fingerprint: &[u8; 32]) -> bool { one.len() == 1 && one.holds(fingerprint) }
+    /// ```
     #[must_use]
     pub fn holds(&self, fingerprint: &[u8; 32]) -> bool {
         self.keys
@@ -128,12 +134,24 @@ impl JwkSet {
     }
 
     /// How many keys there are, usable or not.
+    ///
+    /// ```
+    /// # use portcullis_core::key::JwkSet;
+    /// assert_eq!(JwkSet::parse(br#"{"keys":[]}"#)?.len(), 0);
+    /// # Ok::<(), portcullis_core::key::KeyMaterialError>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
     /// Whether there are none.
+    ///
+    /// ```
+    /// # use portcullis_core::key::JwkSet;
+    /// assert!(JwkSet::parse(br#"{"keys":[]}"#)?.is_empty());
+    /// # Ok::<(), portcullis_core::key::KeyMaterialError>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()

@@ -18,6 +18,8 @@ const MOST: u64 = 1000;
 /// let quota: Quota = "5/minute".parse()?;
 /// assert_eq!((quota.limit(), quota.window()), (5, Duration::from_secs(60)));
 /// assert_eq!(quota.to_string(), "5/minute");
+/// const EACH: Result<Quota, portcullis_core::limit::QuotaError> = Quota::from_text("30/10m");
+/// assert_eq!(EACH, Quota::new(30, Duration::from_secs(600)));
 /// # Ok::<(), portcullis_core::limit::QuotaError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +30,13 @@ pub struct Quota {
 }
 
 /// Why something is not a quota.
+///
+/// ```
+/// use portcullis_core::limit::{Quota, QuotaError};
+///
+/// assert_eq!("often".parse::<Quota>(), Err(QuotaError::Form));
+/// assert_eq!("0/minute".parse::<Quota>(), Err(QuotaError::Limit));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuotaError {
     /// Another form.

@@ -10,6 +10,15 @@ use serde::{Deserialize, Serialize};
 use crate::{clock::Timestamp, store::Expired};
 
 /// One kind of work.
+///
+/// ```
+/// use portcullis_core::{clock::Timestamp, maintenance::Task, store::Expired};
+///
+/// assert_eq!(("audit".parse(), Task::Audit.name()), (Ok(Task::Audit), "audit"));
+/// let before = Timestamp::from_millis(0);
+/// assert_eq!(Task::Audit.expired(Some(before)), Some(Expired::Audit { before }));
+/// assert_eq!(Task::ALL.len(), 5);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
@@ -26,6 +35,13 @@ pub enum Task {
 }
 
 /// There is no such task.
+///
+/// ```
+/// use portcullis_core::maintenance::Task;
+///
+/// let unknown = "everything".parse::<Task>().unwrap_err();
+/// assert!(unknown.to_string().starts_with("there is no task `everything`"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no task `{0}`: sessions, feed, attempts, audit, keys")]
 pub struct UnknownTask(String);
@@ -88,6 +104,17 @@ impl FromStr for Task {
 }
 
 /// The last run of a task.
+///
+/// ```
+/// use portcullis_core::maintenance::LastRun;
+///
+/// fn in_words(run: &LastRun) -> String {
+///     match &run.error {
+///         None => format!("{} rows removed by {} in {} ms", run.removed, run.node, run.took_ms),
+///         Some(error) => format!("failed on {}: {error}", run.node),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastRun {
     /// When it began, in milliseconds since 1970.
@@ -107,6 +134,12 @@ pub struct LastRun {
 }
 
 /// Where the runs at set times stand.
+///
+/// ```
+/// use portcullis_core::maintenance::Standing;
+///
+/// fn is_worth_a_look(standing: &Standing) -> bool { !standing.finished || standing.missed > 0 }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// The newest time for which a run was begun.

@@ -8,6 +8,8 @@ use std::fmt;
 /// assert_eq!(Argon2Params::default().to_string(), "m=19456,t=2,p=1");
 /// assert!(Argon2Params::new(47_104, 1, 1).is_ok());
 /// assert!(Argon2Params::new(1_024, 1, 1).is_err());
+/// let params = Argon2Params::default();
+/// assert_eq!((params.memory(), params.passes(), params.lanes()), (19_456, 2, 1));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Argon2Params {

@@ -12,6 +12,13 @@ use super::{
 };
 
 /// A password hash as stored: a PHC string or the modular crypt form of bcrypt. Never shown, never serialized.
+///
+/// ```
+/// use portcullis_core::password::StoredHash;
+///
+/// let column = "$2b$10$CwTycUXWue0Thq9StjUM0uJ8pZxkVQ4YSGBu0kzF9sQmTYDAq0Q2e".to_owned();
+/// assert_eq!(StoredHash::from_stored(column.clone()).expose(), column);
+/// ```
 #[derive(Clone)]
 pub struct StoredHash(SecretString);
 

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 ///
 /// assert_eq!("ES256".parse(), Ok(Algorithm::ES256));
 /// assert!("none".parse::<Algorithm>().is_err());
+/// assert!(Algorithm::ALL.contains(&Algorithm::PS256));
+/// assert_eq!(Algorithm::in_force(None, true), Algorithm::HS256);
+/// assert_eq!((Algorithm::HS512.as_str(), Algorithm::HS512.least_secret()), ("HS512", 64));
+/// assert!(Algorithm::HS512.is_symmetric() && !Algorithm::ES256.is_symmetric());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]

@@ -1,5 +1,13 @@
 /// Why a token is not valid. The texts are fit for `error_description` (RFC 6750, section 3): short, without quotes,
 /// and they repeat nothing of the token.
+///
+/// ```
+/// use portcullis_core::token::TokenError;
+///
+/// /// Whether a refresh may help.
+/// fn is_worth_a_refresh(error: TokenError) -> bool { matches!(error, TokenError::Expired | TokenError::Revoked) }
+/// assert_eq!(TokenError::Expired.to_string(), "the token expired");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// `exp` has passed.

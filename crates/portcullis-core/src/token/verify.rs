@@ -18,6 +18,10 @@ use crate::{
 pub const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
 
 /// Most leeway that is given.
+///
+/// ```
+/// assert_eq!(portcullis_core::token::MAX_LEEWAY.as_secs(), 60);
+/// ```
 pub const MAX_LEEWAY: Duration = Duration::from_secs(60);
 
 /// What a [`Verifier`] expects.

@@ -16,7 +16,7 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 use serde_json::json;
 
-use crate::harness::{Place, Server};
+use crate::harness::{Place, Server, send};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -104,23 +104,9 @@ fn served(otlp: &Otlp) -> (Place, Server) {
     (place, server)
 }
 
-/// The status of an answer.
-fn send(server: &Server, head: &str, body: &str) -> u16 {
-    let mut stream = server.connect();
-    write!(
-        stream,
-        "{head}\r\nHost: test\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer[9..12].parse().unwrap()
-}
-
 fn traced(server: &Server, line: &str, body: &str) -> u16 {
     let head = format!("{line}\r\nContent-Type: application/json\r\ntraceparent: 00-{TRACE}-{CALLER}-00");
-    send(server, &head, body)
+    send(server.address(), &head, body).0
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -201,13 +187,14 @@ fn without_a_traceparent_a_request_begins_a_trace_and_nothing_that_a_client_sent
     let wrong = json!({ "email": "hunter2@example.com", "password": "hunter2 hunter2" }).to_string();
     assert_eq!(
         send(
-            &server,
+            server.address(),
             "POST /auth/login?hunter2 HTTP/1.1\r\nContent-Type: application/json\r\nAuthorization: Bearer hunter2",
             &wrong
-        ),
+        )
+        .0,
         401
     );
-    assert_eq!(send(&server, "GET /hunter2 HTTP/1.1", ""), 404);
+    assert_eq!(send(server.address(), "GET /hunter2 HTTP/1.1", "").0, 404);
     let login = otlp.span("POST /auth/login");
     let nowhere = otlp.span("request");
     assert!(login.parent_span_id.is_empty() && nowhere.parent_span_id.is_empty());
@@ -261,7 +248,7 @@ fn off_by_default_and_a_trace_that_comes_is_in_the_log_all_the_same() {
     let line = server.wait_for("answered");
     assert_eq!(line["span"]["trace_id"], TRACE);
     assert_eq!(line["span"]["span_id"], serde_json::Value::Null);
-    assert_eq!(send(&server, "GET /healthz HTTP/1.1", ""), 200);
+    assert_eq!(send(server.address(), "GET /healthz HTTP/1.1", "").0, 200);
     let line = server.wait_for("answered");
     assert_eq!(line["span"]["trace_id"], serde_json::Value::Null);
 }

@@ -22,6 +22,19 @@ const BATCH: i64 = 1_000;
 const ATTEMPTS: usize = 5;
 
 /// A pool of an application.
+///
+/// ```
+/// use portcullis_store::PoolRef;
+///
+/// fn engine<'p>(pool: impl Into<PoolRef<'p>>) -> &'static str {
+///     match pool.into() {
+///         PoolRef::Sqlite(_) => "SQLite",
+///         PoolRef::Postgres(_) => "PostgreSQL",
+///     }
+/// }
+///
+/// fn of_ours(pool: &portcullis_store::SqlitePool) -> &'static str { engine(pool) }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum PoolRef<'p> {
     /// SQLite.

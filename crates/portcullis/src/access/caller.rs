@@ -17,6 +17,8 @@ use super::{Holder, Principal};
 /// let user = User { id: 7, email: "ada@example.com".into(), role: Role::Admin };
 /// assert_eq!(Caller::id(&user), "7");
 /// assert!(user.has_role("reader") && !user.has_scope("tasks:read"));
+/// assert_eq!((Caller::roles(&user), Caller::scopes(&user)), (vec!["admin".to_owned()], vec![]));
+/// assert_eq!(Caller::single_role(&user).as_deref(), Some("admin"));
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no user that a gate can know",

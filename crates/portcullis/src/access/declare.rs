@@ -133,10 +133,10 @@ pub trait DeclaresAccess: 'static {
 /// What of an access only the application can decide, with the state `S` of its router.
 ///
 /// ```
-/// use portcullis::{CurrentUser, access::EnforcedWith};
+/// use portcullis::{CurrentUser, access::{Checks, EnforcedWith}};
 ///
-/// fn first_argument<S, A: EnforcedWith<S>>() {}
-/// first_argument::<(), CurrentUser>();
+/// fn asked<S, FirstArgument: EnforcedWith<S>>() -> Checks<S> { FirstArgument::checks() }
+/// let _: Checks<()> = asked::<(), CurrentUser>();
 /// ```
 #[diagnostic::on_unimplemented(
     message = "the first argument of this handler does not say who may call it",
@@ -195,10 +195,11 @@ impl<U> ServedBy<U> for Exactly<U> {}
 ///
 /// ```
 /// use axum::handler::Handler;
-/// use portcullis::{Public, access::{LocalUser, StatesAccess}};
+/// use portcullis::{CurrentUser, Public, access::{LocalUser, StatesAccess}};
 ///
-/// fn can_be_routed<H: Handler<T, ()>, T: StatesAccess<(), LocalUser>>(_: H) {}
-/// can_be_routed(async |_: Public| "hello");
+/// fn too_late<H: Handler<T, ()>, T: StatesAccess<(), LocalUser>>(_: H) -> Option<&'static str> { T::too_late() }
+/// assert_eq!(too_late(async |_: Public| "hello"), None);
+/// assert!(too_late(async |_: Public, _: CurrentUser| "hello").unwrap().contains("CurrentUser"));
 /// ```
 #[diagnostic::on_unimplemented(
     message = "this handler does not say who may call it",

@@ -8,6 +8,7 @@
 /// let names: Vec<_> = Role::all().iter().map(|role| role.name()).collect();
 /// assert_eq!(names, ["admin", "editor"]);
 /// assert_eq!(DeclaredRoles::implied(Role::Admin), [Role::Editor]);
+/// assert_eq!(DeclaredRoles::about(Role::Admin), "Runs the place");
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no enum of roles",

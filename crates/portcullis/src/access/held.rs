@@ -38,6 +38,7 @@ pub trait HeldRoles {
 ///
 /// let scopes = vec!["articles:write".to_owned()];
 /// assert!(scopes.holds("articles:write") && !scopes.holds("articles"));
+/// assert_eq!(scopes.scope_names(), ["articles:write"]);
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say which scopes a user has",

@@ -12,12 +12,20 @@ use super::{Caller, HasRoles, HasScopes, Holder, Principal};
 /// no allocation.
 ///
 /// ```
-/// use portcullis::{Allow, access::LocalUser, api::Admin};
+/// use std::sync::Arc;
+/// use portcullis::{Allow, access::LocalUser, api::Admin, core::{authority::Authority, token::VerifiedToken}};
 ///
 /// /// `Allow` and `CurrentUser` give one; of it the fields of its [`Principal`] can be read.
 /// async fn whoami(user: Allow<Admin>) -> String {
 ///     let user: &LocalUser = &user;
 ///     format!("{} until {}", user.user, user.expires_at)
+/// }
+/// /// A provider of one's own makes them of verified tokens.
+/// fn known(token: Arc<VerifiedToken>, by: Option<Arc<Authority>>) -> LocalUser {
+///     match by {
+///         Some(authority) => LocalUser::new(token, authority),
+///         None => LocalUser::detached(token),
+///     }
 /// }
 /// ```
 #[derive(Clone)]

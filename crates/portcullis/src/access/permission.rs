@@ -13,6 +13,8 @@ use super::{Checks, HasRoles, HasScopes, Requirement};
 /// fn in_words<P: Permission>() -> String { P::requirement().to_string() }
 ///
 /// assert_eq!(in_words::<AnyOf<(Admin, Editor)>>(), "any of (role admin, role editor)");
+/// fn first<P: Permission>() -> &'static str { P::names()[0].name }
+/// assert_eq!(first::<Admin>(), "admin");
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a role nor a scope nor a policy",
@@ -87,13 +89,17 @@ impl<U> Answers<OfUser<U>> for U {}
 /// nothing; the macros write this.
 ///
 /// ```
-/// use portcullis::access::DecidedWith;
+/// use portcullis::access::{Checks, DecidedWith};
 ///
 /// portcullis::roles! { pub enum Role { Admin = "admin" } }
 ///
 /// /// A role needs nothing of the state; a policy needs its `State`.
-/// fn can_be_decided<S, P: DecidedWith<S>>() {}
-/// can_be_decided::<(), Admin>();
+/// fn asked<S, P: DecidedWith<S>>() -> Checks<S> {
+///     let mut asked = Checks::default();
+///     P::checks(&mut asked);
+///     asked
+/// }
+/// let _: Checks<()> = asked::<(), Admin>();
 /// ```
 pub trait DecidedWith<S>: Permission {
     /// Adds what is to be asked.
@@ -108,6 +114,7 @@ pub trait DecidedWith<S>: Permission {
 /// portcullis::scopes! { pub Write = "articles:write": "Write articles"; }
 ///
 /// assert_eq!((Write::KIND, Write::NAME), (PermissionKind::Scope, "articles:write"));
+/// assert_eq!(Write::DESCRIPTION, "Write articles");
 /// ```
 pub trait NamedPermission: 'static {
     /// Which of both.

@@ -83,6 +83,9 @@ pub trait Policy: 'static {
 ///         Ok(!which.draft)
 ///     }
 /// }
+/// fn is_a_reader(request: &PolicyRequest) -> bool {
+///     request.method() == "GET" && request.uri().path().starts_with("/articles") && request.headers().contains_key("accept")
+/// }
 /// ```
 pub struct PolicyRequest {
     parts: Parts,
@@ -106,6 +109,12 @@ impl PolicyRequest {
     }
 
     /// The parameters of the path, as [`crate::input::Path`] reads them.
+    ///
+    /// ```
+    /// use portcullis::{Problem, access::PolicyRequest};
+    ///
+    /// async fn which(request: &mut PolicyRequest) -> Result<u64, Problem> { request.path().await }
+    /// ```
     ///
     /// # Errors
     /// With the answer that the handler would give.

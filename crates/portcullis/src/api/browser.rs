@@ -33,11 +33,13 @@ use crate::{
 /// ```
 /// use std::sync::Arc;
 ///
-/// use portcullis::{api::Browser, cookie::SessionCookies, core::authority::Authority, csrf::NotAnOrigin};
+/// use portcullis::{api::Browser, cookie::SessionCookies, core::authority::Authority, csrf::{Csrf, NotAnOrigin}};
 ///
 /// fn browser(authority: &Arc<Authority>, cookies: SessionCookies) -> Result<Browser, NotAnOrigin> {
 ///     Browser::new(authority, cookies, ["https://app.example.com"])
 /// }
+/// /// For an application's own pages.
+/// fn protection(browser: &Browser) -> (&SessionCookies, &Csrf) { (browser.cookies(), browser.csrf()) }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Browser {

@@ -14,6 +14,15 @@ use crate::{gate::Routes, routes};
 /// fn accounts(api: Api) -> Routes {
 ///     Endpoints::new(api).login().refresh().logout().me().routes()
 /// }
+///
+/// fn the_others(api: Api) -> Routes {
+///     Endpoints::new(api).register().csrf().sessions().admin().keys().verify().health().routes()
+/// }
+///
+/// fn all(api: Api, faces_the_public: bool) -> Routes {
+///     let endpoints = Endpoints::new(api);
+///     if faces_the_public { endpoints.all_but_admin() } else { endpoints.all() }.routes()
+/// }
 /// ```
 #[derive(Debug)]
 #[must_use = "ask it for its `routes`"]

@@ -22,6 +22,7 @@ use crate::layers::TrustedProxies;
 /// use portcullis::{api::Api, core::authority::Authority, layers::TrustedProxies};
 ///
 /// fn api(authority: Arc<Authority>) -> Api { Api::new(authority, TrustedProxies::default(), None) }
+/// fn is_for_pages(api: &Api) -> bool { api.browser().is_some() }
 /// ```
 #[derive(Clone)]
 pub struct Api(Arc<Inner>);

@@ -17,6 +17,7 @@ use http::{HeaderMap, header};
 /// headers.append(header::COOKIE, "a b=1; __Host-session=abc".parse().unwrap());
 /// assert_eq!(Cookies::of(&headers).get("__Host-session"), Ok(Some("abc")));
 /// assert_eq!(Cookies::of(&headers).get("session"), Ok(None));
+/// assert!(Cookies::of(&headers).all("__Host-session").eq(["abc"]));
 /// ```
 #[derive(Clone, Copy)]
 pub struct Cookies<'a>(&'a HeaderMap);

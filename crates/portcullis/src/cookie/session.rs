@@ -13,10 +13,11 @@ use super::{Cookie, CookieError, CookieScheme, SameSite, SetCookie};
 /// (`docs/decisions/0090`).
 ///
 /// ```
-/// use portcullis::{cookie::{CookieScheme, SessionCookies}, provider::TokenSources};
+/// use portcullis::{cookie::{CookieScheme, SameSite, SessionCookies}, provider::TokenSources};
 ///
-/// let cookies = SessionCookies::new("app", CookieScheme::of("https://app.example.com")?)?;
+/// let cookies = SessionCookies::new("app", CookieScheme::of("https://app.example.com")?)?.same_site(SameSite::Strict)?;
 /// assert_eq!(cookies.access().name(), "__Host-app-access");
+/// assert_eq!([cookies.refresh().name(), cookies.device().name()], ["__Host-app-refresh", "__Host-app-device"]);
 /// let sources = TokenSources::default().cookie(cookies.access().name().to_owned());
 /// # drop(sources);
 /// # Ok::<(), portcullis::cookie::CookieError>(())
@@ -74,6 +75,14 @@ impl SessionCookies {
 
     /// Sets them after a login or a refresh: a part of the answer. Each lasts as long as its token.
     ///
+    /// ```
+    /// use portcullis::{cookie::{CookieError, SessionCookies, SetCookies}, core::authority::TokenPair};
+    ///
+    /// fn logged_in(cookies: &SessionCookies, pair: &TokenPair) -> Result<(SetCookies, &'static str), CookieError> {
+    ///     Ok((cookies.set_session(pair)?, "logged in"))
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// When the access token is too long for a cookie.
     pub fn set_session(&self, pair: &TokenPair) -> Result<SetCookies, CookieError> {
@@ -89,6 +98,12 @@ impl SessionCookies {
 
     /// Makes the browser forget the session, after a logout: a part of the answer. The device stays known: that opens
     /// nothing, and keeps strangers from locking its owner out.
+    ///
+    /// ```
+    /// use portcullis::cookie::{SessionCookies, SetCookies};
+    ///
+    /// fn logged_out(cookies: &SessionCookies) -> (SetCookies, &'static str) { (cookies.clear_session(), "bye") }
+    /// ```
     pub fn clear_session(&self) -> SetCookies {
         SetCookies(vec![self.access.clear(), self.refresh.clear()])
     }
@@ -103,6 +118,7 @@ impl SessionCookies {
 /// fn both(theme: &Cookie, language: &Cookie) -> Result<Response, CookieError> {
 ///     Ok((SetCookies::from([theme.set("dark")?, language.set("en")?]), "set").into_response())
 /// }
+/// fn three(both: SetCookies, font: &Cookie) -> Result<SetCookies, CookieError> { Ok(both.and(font.set("large")?)) }
 /// ```
 #[derive(Clone)]
 #[must_use = "make it a part of the answer"]

@@ -134,14 +134,21 @@ fn is_loopback(host: &str) -> bool {
 ///
 /// ```
 /// use std::time::Duration;
-/// use portcullis::cookie::{Cookie, CookieScheme};
+/// use portcullis::cookie::{Cookie, CookieScheme, SameSite};
 ///
 /// let theme = Cookie::new("theme", CookieScheme::Https)?.max_age(Duration::from_secs(3600));
 /// assert_eq!(
 ///     theme.set("dark")?.to_str(),
 ///     "__Host-theme=dark; Path=/; Max-Age=3600; Secure; HttpOnly; SameSite=Lax"
 /// );
-/// # Ok::<(), portcullis::cookie::CookieError>(())
+///
+/// let language = Cookie::new("language", CookieScheme::Https)?.same_site(SameSite::Strict)?.readable_by_scripts();
+/// assert_eq!(language.set("en")?.to_str(), "__Host-language=en; Path=/; Secure; SameSite=Strict");
+/// assert_eq!(language.clear().to_str(), "__Host-language=; Path=/; Max-Age=0; Secure; SameSite=Strict");
+///
+/// let headers = http::HeaderMap::from_iter([(http::header::COOKIE, "__Host-language=en".parse()?)]);
+/// assert_eq!((language.name(), language.read(&headers)?), ("__Host-language", Some("en")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cookie {
@@ -281,6 +288,12 @@ impl Cookie {
     }
 
     /// Ends a session of an application's own in the browser. End it in the store, too.
+    ///
+    /// ```
+    /// use portcullis::cookie::{Cookie, SetCookie};
+    ///
+    /// fn logged_out(session: &Cookie) -> (SetCookie, &'static str) { (session.clear_session(), "bye") }
+    /// ```
     pub fn clear_session(&self) -> SetCookie {
         self.clear()
     }
@@ -317,6 +330,7 @@ impl Cookie {
 ///     let set: SetCookie = theme.set("dark")?;
 ///     Ok((set, "dark now").into_response())
 /// }
+/// fn is_for_https(set: &SetCookie) -> bool { set.to_str().contains("; Secure") }
 /// ```
 #[derive(Clone)]
 #[must_use = "make it a part of the answer"]

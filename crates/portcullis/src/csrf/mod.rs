@@ -160,6 +160,15 @@ struct Inner {
 
 impl Csrf {
     /// For sessions of the application's own, whose id is the value of the cookie `session`.
+    ///
+    /// ```
+    /// use portcullis::{cookie::{Cookie, CookieScheme}, core::{key::BoundTokens, rng::SystemRng}, csrf::Csrf};
+    ///
+    /// let session = Cookie::new("session", CookieScheme::Https)?;
+    /// let csrf = Csrf::new(BoundTokens::generate(&SystemRng), session);
+    /// # drop(csrf);
+    /// # Ok::<(), portcullis::cookie::CookieError>(())
+    /// ```
     pub fn new(tokens: BoundTokens, session: Cookie) -> Self {
         let (cookie, pre_session) = companions(&session);
         Self::with(
@@ -172,6 +181,14 @@ impl Csrf {
     }
 
     /// For sessions of a Portcullis. A token stays good when the session is refreshed.
+    ///
+    /// ```
+    /// use portcullis::{Portcullis, csrf::Csrf};
+    ///
+    /// fn stricter(auth: &Portcullis) -> Option<Csrf> {
+    ///     Some(Csrf::of(auth.authority(), auth.session_cookies()?).max_form(1024))
+    /// }
+    /// ```
     pub fn of(authority: &Arc<Authority>, cookies: &SessionCookies) -> Self {
         let (cookie, pre_session) = companions(cookies.access());
         Self::with(
@@ -211,6 +228,12 @@ impl Csrf {
 
     /// Takes requests from pages of `origin` too.
     ///
+    /// ```
+    /// use portcullis::csrf::{Csrf, NotAnOrigin};
+    ///
+    /// fn with_the_shop(csrf: Csrf) -> Result<Csrf, NotAnOrigin> { csrf.trust_origin("https://shop.example.com") }
+    /// ```
+    ///
     /// # Errors
     /// When it is none.
     pub fn trust_origin(self, origin: &str) -> Result<Self, NotAnOrigin> {
@@ -238,17 +261,33 @@ impl Csrf {
     }
 
     /// What is asked of a request that brings no session.
+    ///
+    /// ```
+    /// use portcullis::csrf::{BeforeLogin, Csrf};
+    ///
+    /// fn for_an_api(csrf: Csrf) -> Csrf { csrf.before_login(BeforeLogin::Origin) }
+    /// ```
     pub fn before_login(self, before_login: BeforeLogin) -> Self {
         self.change(|inner| inner.before_login = before_login)
     }
 
     /// The largest form in bytes of which the field is read; 64 KiB unless told. Larger ones, and
     /// `multipart/form-data`, bring the token in the header.
+    ///
+    /// ```
+    /// fn for_essays(csrf: portcullis::csrf::Csrf) -> portcullis::csrf::Csrf { csrf.max_form(1024 * 1024) }
+    /// ```
     pub fn max_form(self, bytes: usize) -> Self {
         self.change(|inner| inner.max_form = bytes)
     }
 
     /// Asks nothing of any request: for tests of an application.
+    ///
+    /// ```
+    /// use portcullis::{Gate, csrf::Csrf};
+    ///
+    /// fn gate_under_test(gate: Gate, csrf: Csrf) -> Gate { gate.csrf(&csrf.off_for_tests()) }
+    /// ```
     #[cfg(any(test, feature = "test-util"))]
     pub fn off_for_tests(self) -> Self {
         self.change(|inner| inner.off = true)

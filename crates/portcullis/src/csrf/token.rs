@@ -27,6 +27,7 @@ use crate::{
 /// async fn form(_: Public, token: CsrfToken) -> Html<String> {
 ///     Html(format!("<form method=post>{}<input name=note><button>Keep</button></form>", token.field()))
 /// }
+/// async fn for_scripts(_: Public, token: CsrfToken) -> String { token.value().to_owned() }
 /// ```
 #[derive(Clone)]
 pub struct CsrfToken(String);
@@ -113,6 +114,12 @@ impl Csrf {
     }
 
     /// Makes the browser forget the token: a part of the answer to a logout. It is void with its session anyway.
+    ///
+    /// ```
+    /// use portcullis::{cookie::SetCookie, csrf::Csrf};
+    ///
+    /// fn logged_out(csrf: &Csrf) -> (SetCookie, &'static str) { (csrf.clear(), "bye") }
+    /// ```
     pub fn clear(&self) -> SetCookie {
         self.0.cookie.clear()
     }

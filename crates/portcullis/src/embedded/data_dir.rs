@@ -17,6 +17,9 @@ use super::KeyFile;
 /// # let path = temp.path().join("data");
 /// let folder = DataDir::create(&path)?;
 /// assert!(folder.database().ends_with("portcullis.db"));
+/// assert_eq!(folder.warning(), None);
+/// assert!(!folder.key_file().path().exists());
+/// assert!(DataDir::find(&path)?.is_some());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -132,11 +132,23 @@ impl Portcullis {
     }
 
     /// All endpoints, for an application with any state.
+    ///
+    /// ```
+    /// use portcullis::{Gate, Portcullis};
+    ///
+    /// fn with_all_endpoints(auth: &Portcullis) -> Gate { Gate::new(auth.clone()).merge(auth.routes()) }
+    /// ```
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Routes<S> {
         self.endpoints().all().routes()
     }
 
     /// Endpoints to choose from: `auth.endpoints().login().refresh().logout().routes()`.
+    ///
+    /// ```
+    /// use portcullis::{Portcullis, Routes};
+    ///
+    /// fn no_registration(auth: &Portcullis) -> Routes { auth.endpoints().login().refresh().logout().routes() }
+    /// ```
     pub fn endpoints(&self) -> Endpoints {
         Endpoints::new(self.inner.api.clone())
     }
@@ -146,6 +158,13 @@ impl Portcullis {
     ///
     /// Its headers are defaults: a handler that sets its own `Content-Security-Policy` keeps it. A page needs one, for
     /// nothing may be loaded by default.
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use portcullis::{Gate, Portcullis, gate::GateError};
+    ///
+    /// fn app(auth: &Portcullis, gate: Gate) -> Result<Router, GateError> { Ok(gate.into_router()?.layer(auth.edge())) }
+    /// ```
     #[must_use]
     pub fn edge(&self) -> Edge {
         self.inner.edge.clone()
@@ -171,11 +190,28 @@ impl Portcullis {
 
     /// Protects the application's own routes against requests that other pages forge, where pages log in by cookie. Give
     /// it to [`Gate::csrf`](crate::Gate::csrf).
+    ///
+    /// ```
+    /// use portcullis::{Gate, Portcullis};
+    ///
+    /// fn protected(auth: &Portcullis, gate: Gate) -> Gate {
+    ///     match auth.csrf() {
+    ///         Some(csrf) => gate.csrf(&csrf),
+    ///         None => gate,
+    ///     }
+    /// }
+    /// ```
     pub fn csrf(&self) -> Option<Csrf> {
         self.inner.api.browser().map(|browser| browser.csrf().clone())
     }
 
     /// All use cases, for what has no endpoint: deleting users, listing sessions, rotating keys.
+    ///
+    /// ```
+    /// use portcullis::{Portcullis, core::clock::Timestamp};
+    ///
+    /// fn now(auth: &Portcullis) -> Timestamp { auth.authority().clock().now() }
+    /// ```
     #[must_use]
     pub fn authority(&self) -> &Arc<Authority> {
         &self.inner.authority
@@ -202,6 +238,12 @@ impl Portcullis {
     }
 
     /// What is done at set times by one node of all, and how it went.
+    ///
+    /// ```
+    /// use portcullis::{Portcullis, core::authority::TryLater};
+    ///
+    /// async fn is_overdue(auth: &Portcullis) -> Result<bool, TryLater> { Ok(auth.maintenance().status().await?.overdue) }
+    /// ```
     #[must_use]
     pub fn maintenance(&self) -> &Maintenance {
         &self.inner.maintenance
@@ -227,6 +269,16 @@ impl Portcullis {
 
     /// Adds a user unless the email is taken; whoever has it stays as they are. For the first administrator at a start.
     ///
+    /// ```
+    /// use portcullis::{Portcullis, embedded::{NewUser, NewUserError}};
+    ///
+    /// async fn first_administrator(auth: &Portcullis) -> Result<(), NewUserError> {
+    ///     let root = NewUser::new("root@example.com", "correct horse battery").role_named("admin");
+    ///     auth.ensure_user(root).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// When a value cannot be.
     pub async fn ensure_user(&self, user: NewUser) -> Result<User, NewUserError> {
@@ -235,6 +287,14 @@ impl Portcullis {
 
     /// Ends the work in the background, stores what still waits, and closes the database; a pool of the application stays
     /// open. Every later request is answered 503.
+    ///
+    /// ```
+    /// use portcullis::Portcullis;
+    ///
+    /// async fn end(auth: Portcullis) {
+    ///     auth.shutdown().await;
+    /// }
+    /// ```
     pub async fn shutdown(&self) {
         if let Some(work) = &self.inner.work {
             work.end().await;
@@ -246,6 +306,17 @@ impl Portcullis {
 
     /// Resolves when the work in the background ended by itself, which only a defect makes it do. It is begun anew; a
     /// process that can be started anew had better end.
+    ///
+    /// ```
+    /// use portcullis::Portcullis;
+    ///
+    /// async fn serve(auth: Portcullis, app: axum::Router, listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    ///     let until = auth.clone();
+    ///     axum::serve(listener, app).with_graceful_shutdown(async move { until.broke().await }).await?;
+    ///     auth.shutdown().await;
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn broke(&self) {
         match &self.inner.work {
             Some(work) => work.broke().await,

@@ -24,6 +24,19 @@ impl Builder {
     /// Opens the database, making what is missing: tables, roles, master key, signing keys. Then begins the work that goes
     /// on beside requests.
     ///
+    /// ```
+    /// use portcullis::Portcullis;
+    ///
+    /// # let temp = tempfile::tempdir()?;
+    /// # tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+    /// # let folder = temp.path().join("data");
+    /// let auth = Portcullis::builder().data_dir(folder).build().await?;
+    /// # auth.shutdown().await;
+    /// # Ok::<(), portcullis::BuildError>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// With a text that says what to do.
     pub async fn build(mut self) -> Result<Portcullis, BuildError> {

@@ -20,6 +20,8 @@ use crate::{
 /// portcullis::roles! { pub enum Role { Admin = "admin" } }
 ///
 /// let root = NewUser::new("root@example.com", "correct horse battery").name("Root").role(Role::Admin);
+/// let machine = NewUser::without_password("backup@example.com").role_named("backup");
+/// # drop(machine);
 /// # drop(root);
 /// ```
 #[must_use = "give it to `Portcullis::create_user`"]

@@ -90,6 +90,41 @@ pub struct Gate<S = (), U = LocalUser> {
     sources: Option<TokenSources>,
 }
 
+/// All that a gate can be told, at once:
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use axum::{Router, extract::{Request, State}, response::{IntoResponse, Response}};
+/// use portcullis::{
+///     Allow, CurrentUser, Gate, Problem, Public, Routes, gate::GateError, openapi::Documentation,
+///     provider::{Local, TokenSources}, routing::get,
+/// };
+///
+/// portcullis::roles! { pub enum Role { Admin = "admin" } }
+///
+/// /// Says hello.
+/// #[utoipa::path(get, path = "/hello", responses((status = 200, body = String)))]
+/// async fn hello(_: Public, State(greeting): State<String>) -> String { greeting }
+///
+/// fn app(provider: Local, articles: Routes<String>, statistics: Routes<String>) -> Result<Router, GateError> {
+///     let files = tower::service_fn(async |_: Request| Ok::<_, Infallible>("a file".into_response()));
+///     let gate = Gate::new(provider)
+///         .realm("articles")
+///         .token_sources(TokenSources::default())
+///         .routes(portcullis::routes!(hello))
+///         .merge(articles)
+///         .nest("/statistics", statistics)
+///         .service::<CurrentUser, _>("/files", files)
+///         // All so far, the files among them.
+///         .demanding::<Allow<Admin>>()
+///         .fallback(async |_: Public| Problem::not_found())
+///         .documented(Documentation::new("Articles", "1.0.0"));
+///     print!("{}", gate.access_table());
+///     assert!(gate.openapi().is_some());
+///     gate.with_state("hello".to_owned()).into_router()
+/// }
+/// ```
 impl<S, U> Gate<S, U>
 where
     S: Clone + Send + Sync + 'static,
@@ -184,6 +219,14 @@ where
 
     /// See [`Routes::csrf`]: of all routes so far, and of the fallback. A gate whose provider reads a cookie
     /// ([`AuthProvider::token_sources`](crate::provider::AuthProvider::token_sources)) is not built without it.
+    ///
+    /// ```
+    /// use portcullis::{CurrentUser, Gate, csrf::Csrf, provider::Local, routing::post};
+    ///
+    /// fn notes(provider: Local, csrf: &Csrf) -> Gate {
+    ///     Gate::new(provider).route("/notes", post(async |_: CurrentUser| "kept")).csrf(csrf)
+    /// }
+    /// ```
     #[must_use]
     pub fn csrf(mut self, csrf: &Csrf) -> Self {
         if let Some(fallback) = &mut self.fallback {
@@ -194,6 +237,13 @@ where
 
     /// Says that forged requests are refused by something around the router: [`Csrf`] as a layer, or another one's. A gate
     /// cannot see what that is, so it takes your word.
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use portcullis::{Gate, csrf::Csrf, gate::GateError};
+    ///
+    /// fn app(gate: Gate, csrf: Csrf) -> Result<Router, GateError> { Ok(gate.csrf_by_layer().into_router()?.layer(csrf)) }
+    /// ```
     #[must_use]
     pub fn csrf_by_layer(mut self) -> Self {
         self.csrf_by_layer = true;
@@ -243,6 +293,17 @@ where
     }
 
     /// Everybody who calls is `user`, whatever the request carries: for tests of an application.
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use portcullis::{Gate, gate::GateError, testing::TestPrincipal};
+    ///
+    /// portcullis::roles! { pub enum Role { Editor = "editor" } }
+    ///
+    /// fn as_an_editor(gate: Gate) -> Result<Router, GateError> {
+    ///     gate.as_user(TestPrincipal::new().role::<Editor>().build()).into_router()
+    /// }
+    /// ```
     #[cfg(feature = "test-util")]
     #[must_use]
     pub fn as_user(mut self, user: U) -> Self {
@@ -251,6 +312,13 @@ where
     }
 
     /// Nobody who calls is logged in, whatever the request carries: for tests of an application.
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use portcullis::{Gate, gate::GateError};
+    ///
+    /// fn as_nobody(gate: Gate) -> Result<Router, GateError> { gate.as_nobody().into_router() }
+    /// ```
     #[cfg(feature = "test-util")]
     #[must_use]
     pub fn as_nobody(mut self) -> Self {

@@ -59,6 +59,13 @@ pub(super) struct Keeper<S, U> {
 }
 
 /// One method of one path, its access, and its handler.
+///
+/// ```
+/// use portcullis::{Public, Routes, routing::get};
+///
+/// let routes: Routes = Routes::new().route("/healthz", get(async |_: Public| "ok"));
+/// assert_eq!(format!("{routes:?}"), "[Route(GET /healthz: public)]");
+/// ```
 pub struct Route<S, U> {
     pub(super) method: Method,
     pub(super) path: String,

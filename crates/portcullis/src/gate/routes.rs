@@ -42,6 +42,8 @@ use crate::{
 /// GET  /statistics/users   role admin
 /// GET  /statistics/visits  public
 /// ");
+/// let whole = routes.merge(Routes::new().routes(Routes::new().route("/", get(async |_: Public| "hello"))));
+/// assert_eq!(whole.access_table().rows().len(), 3);
 /// ```
 #[must_use = "give them to a `Gate`"]
 pub struct Routes<S = (), U = LocalUser> {
@@ -225,6 +227,15 @@ where
     }
 
     /// Gives the handlers their state.
+    ///
+    /// ```
+    /// use axum::extract::State;
+    /// use portcullis::{Public, Routes, routing::get};
+    ///
+    /// let routes: Routes<&'static str> = Routes::new().route("/", get(async |_: Public, State(greeting): State<&'static str>| greeting));
+    /// let routes: Routes = routes.with_state("hello");
+    /// # drop(routes);
+    /// ```
     pub fn with_state<S2>(self, state: S) -> Routes<S2, U>
     where
         S2: Clone + Send + Sync + 'static,

@@ -13,6 +13,7 @@ use crate::access::{Access, Credentials, Requirement};
 /// let routes: Routes = Routes::new().route("/", get(async |_: Public| "hello"));
 /// let open = routes.access_table().rows().iter().filter(|row| !row.is_guarded()).count();
 /// assert_eq!(open, 1);
+/// assert!(routes.access_table().rows()[0].requirement().is_public());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessRow {
@@ -62,6 +63,7 @@ impl Serialize for AccessRow {
 ///
 /// let routes: Routes = Routes::new().route("/me", get(async |user: CurrentUser| user.user.to_string()));
 /// assert_eq!(routes.access_table().to_string(), "GET  /me  authenticated\n");
+/// assert_eq!(routes.access_table().rows()[0].path, "/me");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]

@@ -3,7 +3,7 @@ use std::{collections::HashMap, sync::Arc};
 use axum::{
     Router,
     body::{self, Body},
-    extract::{Request, State},
+    extract::{FromRequestParts, Request, State},
     response::Response,
 };
 use http::{Method, StatusCode, header, request::Parts};
@@ -84,10 +84,8 @@ impl InMemory {
     }
 }
 
-impl AuthProvider for InMemory {
-    type User = LocalUser;
-
-    async fn authenticate(&self, parts: &Parts) -> Result<Self::User, AuthError> {
+impl InMemory {
+    fn who(&self, parts: &Parts) -> Result<LocalUser, AuthError> {
         match bearer(parts)?.expose() {
             "down" => Err(AuthError::unavailable()),
             "banned" => Err(AuthError::denied("This account is closed.")),
@@ -97,6 +95,29 @@ impl AuthProvider for InMemory {
                 .cloned()
                 .ok_or_else(|| AuthError::invalid("unknown token")),
         }
+    }
+}
+
+impl AuthProvider for InMemory {
+    type User = LocalUser;
+
+    async fn authenticate(&self, parts: &Parts) -> Result<Self::User, AuthError> {
+        self.who(parts)
+    }
+}
+
+/// The same without waiting, as our own provider is where it knows a token already.
+struct AtOnce(InMemory);
+
+impl AuthProvider for AtOnce {
+    type User = LocalUser;
+
+    async fn authenticate(&self, _: &Parts) -> Result<Self::User, AuthError> {
+        panic!("it was asked twice")
+    }
+
+    fn authenticate_now(&self, parts: &Parts) -> Option<Result<Self::User, AuthError>> {
+        Some(self.0.who(parts))
     }
 }
 
@@ -127,7 +148,11 @@ async fn write(
 async fn both(_: Allow<AllOf<(Viewer, Read)>>) {}
 
 fn gate() -> Gate<&'static str> {
-    Gate::new(InMemory::new())
+    gate_of(InMemory::new())
+}
+
+fn gate_of(provider: impl AuthProvider<User = LocalUser>) -> Gate<&'static str> {
+    Gate::new(provider)
         .route("/public", get(public))
         .route("/optional", get(optional))
         .route("/me", get(me))
@@ -145,7 +170,17 @@ fn app() -> Router {
     gate().with_state("state").into_router().unwrap()
 }
 
+/// By a provider that waits, and by one that does not.
+fn apps() -> [Router; 2] {
+    let at_once = gate_of(AtOnce(InMemory::new()));
+    [app(), at_once.with_state("state").into_router().unwrap()]
+}
+
 async fn call(method: &str, path: &str, token: Option<&str>) -> Response {
+    call_at(app(), method, path, token).await
+}
+
+async fn call_at(app: Router, method: &str, path: &str, token: Option<&str>) -> Response {
     let mut request = Request::builder()
         .method(method)
         .uri(path)
@@ -153,8 +188,7 @@ async fn call(method: &str, path: &str, token: Option<&str>) -> Response {
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }
-    app()
-        .oneshot(request.body(Body::from("{}")).unwrap())
+    app.oneshot(request.body(Body::from("{}")).unwrap())
         .await
         .unwrap()
 }
@@ -218,11 +252,14 @@ async fn what_the_table_says_is_enforced() {
     assert_eq!(expected.len(), gate().access_table().rows().len());
     for (method, path, statuses) in expected {
         for (caller, expected) in callers.into_iter().zip(statuses) {
-            assert_eq!(
-                status(method, path, caller).await,
-                expected,
-                "{method} {path} as {caller:?}"
-            );
+            for (number, app) in apps().into_iter().enumerate() {
+                let answer = call_at(app, method, path, caller).await;
+                assert_eq!(
+                    answer.status(),
+                    StatusCode::from_u16(expected).unwrap(),
+                    "{method} {path} as {caller:?}, {number}"
+                );
+            }
         }
     }
 }
@@ -313,16 +350,25 @@ async fn the_kinds_of_refusal_stay_apart() {
 
 #[tokio::test]
 async fn access_is_decided_before_the_body_is_read() {
-    let stream =
-        futures_util::stream::poll_fn(|_| -> std::task::Poll<Option<Result<Vec<u8>, std::io::Error>>> {
-            panic!("the body was read")
-        });
-    let request = Request::post("/tasks").header(header::CONTENT_TYPE, "application/json");
-    let request = request.body(Body::from_stream(stream)).unwrap();
-    assert_eq!(
-        app().oneshot(request).await.unwrap().status(),
-        StatusCode::UNAUTHORIZED
-    );
+    for (caller, expected) in [(None, 401), (Some("viewer"), 403), (Some("down"), 503)] {
+        for app in apps() {
+            let stream = futures_util::stream::poll_fn(
+                |_| -> std::task::Poll<Option<Result<Vec<u8>, std::io::Error>>> {
+                    panic!("the body was read")
+                },
+            );
+            let mut request = Request::post("/tasks").header(header::CONTENT_TYPE, "application/json");
+            if let Some(token) = caller {
+                request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+            }
+            let request = request.body(Body::from_stream(stream)).unwrap();
+            assert_eq!(
+                app.oneshot(request).await.unwrap().status(),
+                expected,
+                "{caller:?}"
+            );
+        }
+    }
 }
 
 #[tokio::test]
@@ -373,6 +419,29 @@ async fn access_that_nobody_checked_is_never_believed() {
         .await
         .unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn what_the_first_argument_demanded_is_no_answer_to_what_another_one_hides() {
+    struct Hides;
+
+    impl<S: Send + Sync> FromRequestParts<S> for Hides {
+        type Rejection = Problem;
+        async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+            <Allow<Admin>>::from_request_parts(parts, state)
+                .await
+                .map(|_| Self)
+        }
+    }
+
+    let app = Gate::<()>::new(InMemory::new())
+        .route("/", get(async |_: CurrentUser, _: Hides| "in"))
+        .into_router()
+        .unwrap();
+    for caller in ["nobody", "admin"] {
+        let answer = call_at(app.clone(), "GET", "/", Some(caller)).await;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR, "{caller}");
+    }
 }
 
 #[test]

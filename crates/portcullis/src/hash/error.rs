@@ -32,6 +32,13 @@ pub enum HashError {
 
 impl HashError {
     /// When to try again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use portcullis::hash::HashError;
+    ///
+    /// fn is_soon(error: &HashError) -> bool { error.retry_after() <= Duration::from_secs(1) }
+    /// ```
     #[must_use]
     pub const fn retry_after(&self) -> Duration {
         match self {

@@ -70,6 +70,15 @@ impl Hasher {
 
     /// [`Hasher::start`] with another clock and another source of randomness.
     ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use portcullis::{core::{clock::MovableClock, rng::SystemRng}, hash::{HashPoolConfig, HashPoolError, Hasher}};
+    ///
+    /// fn of_a_test(clock: Arc<MovableClock>) -> Result<Hasher, HashPoolError> {
+    ///     Hasher::start_with(HashPoolConfig { threads: 1, ..HashPoolConfig::default() }, clock, Arc::new(SystemRng))
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// As [`Hasher::start`].
     pub fn start_with(
@@ -83,6 +92,13 @@ impl Hasher {
     }
 
     /// On the threads of `pool`.
+    ///
+    /// ```
+    /// use portcullis::{core::password::pool::HashPool, hash::Hasher};
+    ///
+    /// /// The threads of the logins of Portcullis hash the application's own passwords, too.
+    /// fn shared(pool: &HashPool) -> Hasher { Hasher::new(pool.clone()) }
+    /// ```
     #[must_use]
     pub fn new(pool: HashPool) -> Self {
         Self {
@@ -132,6 +148,15 @@ impl Hasher {
     /// gets the same kind of work each time, in the proportions that [`Hasher::set_population`] was told. Spell it as it
     /// is looked up (`Ada@` and `ada@` may be one).
     ///
+    /// ```
+    /// use portcullis::hash::{HashError, Hasher};
+    ///
+    /// async fn nobody_has_this_name(hasher: &Hasher, name: &str, password: &str) -> Result<(), HashError> {
+    ///     assert!(!hasher.verify_unknown(password, name).await?.matches);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// As [`Hasher::verify`].
     pub async fn verify_unknown(
@@ -158,6 +183,13 @@ impl Hasher {
     }
 
     /// Whether a stored hash should be replaced: it is weaker than what this makes, or of another family.
+    ///
+    /// ```
+    /// # use portcullis::hash::{HashPoolConfig, Hasher};
+    /// # let hasher = Hasher::start(HashPoolConfig { threads: 1, ..HashPoolConfig::default() })?;
+    /// assert!(hasher.needs_rehash("$2b$10$CwTycUXWue0Thq9StjUM0uJ8pZxkVQ4YSGBu0kzF9sQmTYDAq0Q2e"));
+    /// # Ok::<(), portcullis::hash::HashPoolError>(())
+    /// ```
     #[must_use]
     pub fn needs_rehash(&self, stored: &str) -> bool {
         needs_rehash(stored, self.pool.params())
@@ -165,16 +197,38 @@ impl Hasher {
 
     /// Says how many hashes of which kind ([`StoredHash::kind`]) are stored. Needed only where they are not all made by
     /// one hasher: the work for unknown users then is of these kinds.
+    ///
+    /// ```
+    /// # use portcullis::hash::{HashPoolConfig, Hasher};
+    /// # let hasher = Hasher::start(HashPoolConfig { threads: 1, ..HashPoolConfig::default() })?;
+    /// hasher.set_population(&[("$argon2id$v=19$m=19456,t=2,p=1".into(), 900), ("$2b$10".into(), 100)]);
+    /// # Ok::<(), portcullis::hash::HashPoolError>(())
+    /// ```
     pub fn set_population(&self, kinds: &[(String, u64)]) {
         self.pool.set_population(kinds);
     }
 
     /// [`Hasher::set_population`] of the hashes that are `stored`.
+    ///
+    /// ```
+    /// # use portcullis::hash::{HashPoolConfig, Hasher};
+    /// # let hasher = Hasher::start(HashPoolConfig { threads: 1, ..HashPoolConfig::default() })?;
+    /// // SELECT password_hash FROM users
+    /// hasher.set_population_of(["$2b$10$CwTycUXWue0Thq9StjUM0uJ8pZxkVQ4YSGBu0kzF9sQmTYDAq0Q2e"]);
+    /// # Ok::<(), portcullis::hash::HashPoolError>(())
+    /// ```
     pub fn set_population_of<T: AsRef<str>>(&self, stored: impl IntoIterator<Item = T>) {
         self.set_population(&kinds(stored));
     }
 
     /// The threads, for their numbers ([`HashPool::stats`]).
+    ///
+    /// ```
+    /// # use portcullis::hash::{HashPoolConfig, Hasher};
+    /// # let hasher = Hasher::start(HashPoolConfig { threads: 1, ..HashPoolConfig::default() })?;
+    /// assert_eq!(hasher.pool().stats().threads, 1);
+    /// # Ok::<(), portcullis::hash::HashPoolError>(())
+    /// ```
     #[must_use]
     pub fn pool(&self) -> &HashPool {
         &self.pool

@@ -4,12 +4,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 /// A password as it was typed: `&str`, `String`, [`SecretString`], [`Password`].
 ///
 /// ```
-/// use portcullis::hash::AsPassword;
+/// use portcullis::{core::password::Password, hash::AsPassword};
 /// use secrecy::SecretString;
 ///
-/// fn is_a_password(_: impl AsPassword) {}
-/// is_a_password("correct horse battery");
-/// is_a_password(SecretString::from("correct horse battery"));
+/// fn read(password: impl AsPassword) -> Password { password.as_password() }
+/// let one = read("correct horse battery");
+/// let same = read(SecretString::from("correct horse battery"));
+/// # drop((one, same));
 /// ```
 pub trait AsPassword: Send {
     /// The password, in the form in which it is hashed.

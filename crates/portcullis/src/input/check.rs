@@ -39,6 +39,14 @@ pub trait Validate {
 /// let limit: Option<u32> = check.parse("limit", "many");
 /// let problem = check.finish(limit).unwrap_err();
 /// assert_eq!(problem.body()["errors"][0]["loc"], serde_json::json!(["query", "limit"]));
+///
+/// let mut check = Check::new(Place::Body);
+/// let name: Option<String> = check.required("name", None);
+/// let age: Option<Option<u8>> = check.parse_optional("age", Some("very old"));
+/// let email = check.take("email", Err::<String, _>("is no email"));
+/// check.refuse("consent", "value", "must be given");
+/// let problem = check.finish(name.zip(age).zip(email)).unwrap_err();
+/// assert_eq!(problem.body()["errors"].as_array().unwrap().len(), 4);
 /// ```
 #[derive(Debug)]
 pub struct Check {

@@ -32,6 +32,7 @@ pub struct Valid<E: Carrier>(pub <E::Content as Validate>::Valid);
 /// use portcullis::input::{Carrier, Json, Place, Query, Validate};
 ///
 /// fn place<E: Carrier>() -> Place { E::PLACE }
+/// fn unchecked<E: Carrier>(carrier: E) -> E::Content { carrier.into_content() }
 /// fn places<T: Validate>() -> [Place; 2] { [place::<Json<T>>(), place::<Query<T>>()] }
 /// ```
 pub trait Carrier {

@@ -16,6 +16,19 @@ use super::{Issuer, RemoteUser, trusted::Source};
 use crate::provider::{AuthError, AuthProvider, TokenSources};
 
 /// Tells who calls by tokens of other issuers. Clones share it; when the last one goes, nothing is fetched any more.
+///
+/// ```
+/// use portcullis::{issuer::{Issuer, JwkSet, Remote, RemoteUser}, provider::AuthError};
+///
+/// # let jwks = br#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+/// let issuer = Issuer::keys("https://idp.example", JwkSet::published(jwks)?).audience("tasks");
+/// let auth = Remote::builder().issuer(issuer).start()?;
+///
+/// /// Of a token that came by a queue, with the task that it is for.
+/// async fn who(auth: &Remote, token: &str) -> Result<RemoteUser, AuthError> { auth.verify(token).await }
+/// # drop(auth);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Remote(Arc<Inner>);
 
@@ -35,6 +48,12 @@ struct Inner {
 }
 
 /// Why no provider comes of it.
+///
+/// ```
+/// use portcullis::issuer::{IssuerError, Remote};
+///
+/// assert!(matches!(Remote::builder().start(), Err(IssuerError::NoIssuer)));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssuerError {
@@ -76,6 +95,21 @@ pub enum IssuerError {
 }
 
 /// Which issuers are believed.
+///
+/// ```
+/// use std::sync::Arc;
+/// use portcullis::{core::clock::SystemClock, issuer::{Issuer, IssuerError, Remote}, provider::TokenSources};
+///
+/// async fn start(ours: Issuer, theirs: Issuer, can_wait: bool) -> Result<Remote, IssuerError> {
+///     let builder = Remote::builder()
+///         .issuer(ours)
+///         .issuer(theirs)
+///         .token_sources(TokenSources::default().query("token"))
+///         .remember(64 * 1024 * 1024)
+///         .clock(Arc::new(SystemClock));
+///     if can_wait { builder.connect().await } else { builder.start() }
+/// }
+/// ```
 #[must_use = "call `.connect().await` or `.start()`"]
 pub struct RemoteBuilder {
     issuers: Vec<Issuer>,

@@ -49,6 +49,16 @@ pub struct Issuer {
 }
 
 /// An issuer of which it was not said yet for whom its tokens are to be.
+///
+/// ```
+/// use portcullis::issuer::{Issuer, JwkSet};
+///
+/// # let jwks = br#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+/// let for_whom = Issuer::keys("https://idp.example", JwkSet::published(jwks)?);
+/// let issuer: Issuer = for_whom.audience("tasks");
+/// # drop(issuer);
+/// # Ok::<(), portcullis::issuer::KeyMaterialError>(())
+/// ```
 #[must_use = "say for whom its tokens are to be: `.audience(..)`"]
 pub struct ForWhom {
     issuer: Arc<str>,
@@ -107,6 +117,13 @@ impl Issuer {
     }
 
     /// An issuer (`iss`, exactly) whose keys are at this URL.
+    ///
+    /// ```
+    /// use portcullis::issuer::Issuer;
+    ///
+    /// let issuer = Issuer::jwks("https://idp.example", "https://idp.example/keys").audience("tasks");
+    /// # drop(issuer);
+    /// ```
     #[cfg(feature = "issuer")]
     pub fn jwks(issuer: impl Into<Arc<str>>, url: impl Into<String>) -> ForWhom {
         ForWhom {
@@ -126,6 +143,15 @@ impl Issuer {
     /// An issuer whose tokens are all opaque: they say nothing to anybody, and it is to be asked about them.
     ///
     /// It must answer with `aud` and `exp`, since a token for others, or for ever, is not to be told from a good one otherwise.
+    ///
+    /// ```
+    /// use portcullis::issuer::{Introspection, Issuer};
+    ///
+    /// fn asked_each_time(secret: secrecy::SecretString) -> Issuer {
+    ///     let ask = Introspection::at("https://idp.example/introspect", "tasks", secret);
+    ///     Issuer::opaque("https://idp.example").audience("tasks").opaque_tokens(ask)
+    /// }
+    /// ```
     #[cfg(feature = "issuer")]
     pub fn opaque(issuer: impl Into<Arc<str>>) -> ForWhom {
         ForWhom {
@@ -136,6 +162,13 @@ impl Issuer {
 
     /// Tokens that are no JWTs are this issuer's, which is asked about them (RFC 7662). Of all issuers one may have this: a
     /// token must not be shown to another than its own.
+    ///
+    /// ```
+    /// use portcullis::issuer::{Introspection, Issuer};
+    ///
+    /// /// JWTs are verified, and about all else the issuer is asked.
+    /// fn both(issuer: Issuer, ask: Introspection) -> Issuer { issuer.opaque_tokens(ask) }
+    /// ```
     #[cfg(feature = "issuer")]
     pub fn opaque_tokens(mut self, how: Introspection) -> Self {
         self.opaque = Some(how);
@@ -153,6 +186,17 @@ impl Issuer {
     }
 
     /// The same by a function, for claims that no rule describes. It is asked once for each token.
+    ///
+    /// ```
+    /// use portcullis::issuer::{Granted, Issuer};
+    ///
+    /// fn by_department(issuer: Issuer) -> Issuer {
+    ///     issuer.claims_by(|claims| {
+    ///         let is_staff = claims.get("department").is_some_and(|name| name == "editorial");
+    ///         Granted { roles: is_staff.then(|| "editor".into()).into_iter().collect(), scopes: Vec::new() }
+    ///     })
+    /// }
+    /// ```
     pub fn claims_by(self, read: impl Fn(&Map<String, Value>) -> Granted + Send + Sync + 'static) -> Self {
         self.granting(Grants::by_function(read))
     }
@@ -181,23 +225,49 @@ impl Issuer {
     }
 
     /// Only these algorithms, of RS256, PS256, ES256 and `EdDSA`. HMAC is never one: the key would be public.
+    ///
+    /// ```
+    /// use portcullis::issuer::{Algorithm, Issuer};
+    ///
+    /// fn no_rsa(issuer: Issuer) -> Issuer { issuer.algorithms(&[Algorithm::ES256, Algorithm::EdDSA]) }
+    /// ```
     pub fn algorithms(self, algorithms: &[Algorithm]) -> Self {
         self.trusting(|trust| trust.algorithms(algorithms))
     }
 
     /// For how long after `exp` and before `nbf` and `iat` a token is taken, because clocks disagree: 30 seconds unless told,
     /// a minute at most.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use portcullis::issuer::Issuer;
+    ///
+    /// fn by_good_clocks(issuer: Issuer) -> Issuer { issuer.leeway(Duration::from_secs(2)).strict_type() }
+    /// ```
     pub fn leeway(self, leeway: Duration) -> Self {
         self.trusting(|trust| trust.leeway(leeway))
     }
 
     /// Only tokens that say that they are access tokens (`typ: at+jwt`, RFC 9068, section 4). Without this, those that say
     /// nothing or `JWT` are taken too, as Keycloak and Entra write them.
+    ///
+    /// ```
+    /// fn of_our_own(issuer: portcullis::issuer::Issuer) -> portcullis::issuer::Issuer { issuer.strict_type() }
+    /// ```
     pub fn strict_type(self) -> Self {
         self.trusting(Trust::strict_type)
     }
 
     /// When keys are fetched, and for how long they are believed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use portcullis::issuer::{Issuer, KeyPolicy};
+    ///
+    /// fn believed_for_an_hour(issuer: Issuer) -> Issuer {
+    ///     issuer.key_policy(KeyPolicy { outage: Duration::from_secs(3600), ..KeyPolicy::default() })
+    /// }
+    /// ```
     #[cfg(feature = "issuer")]
     pub fn key_policy(mut self, policy: KeyPolicy) -> Self {
         self.policy = policy;
@@ -206,6 +276,13 @@ impl Issuer {
 
     /// The issuer may be within this machine or a private network. Without this, a name that leads there is not followed:
     /// whoever can change what the issuer says could make this process call what only it can reach.
+    ///
+    /// ```
+    /// use portcullis::issuer::Issuer;
+    ///
+    /// let within = Issuer::discover("http://keycloak.internal:8080/realms/app").audience("tasks").allow_private_addresses();
+    /// # drop(within);
+    /// ```
     #[cfg(feature = "issuer")]
     pub fn allow_private_addresses(mut self) -> Self {
         self.network.private = true;
@@ -213,6 +290,14 @@ impl Issuer {
     }
 
     /// Certificates (PEM) of an authority that the issuer's own certificate comes from, beside those that browsers know.
+    ///
+    /// ```
+    /// use portcullis::issuer::Issuer;
+    ///
+    /// fn within_the_company(issuer: Issuer) -> std::io::Result<Issuer> {
+    ///     Ok(issuer.allow_private_addresses().root_certificates(std::fs::read_to_string("/etc/ssl/company.pem")?))
+    /// }
+    /// ```
     #[cfg(feature = "issuer")]
     pub fn root_certificates(mut self, pem: impl Into<String>) -> Self {
         self.network.roots.push(pem.into());

@@ -13,6 +13,29 @@ use crate::access::{Caller, HasRoles, HasScopes};
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Who calls with a token of another issuer. Derefs to [`Identity`]; a clone costs no allocation.
+///
+/// ```
+/// use portcullis::{access::{Caller, Holder}, issuer::{Identity, RemoteUser}};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let ada = RemoteUser::new(Identity {
+///     issuer: "https://idp.example".into(),
+///     subject: "ada".into(),
+///     client: None,
+///     roles: vec!["editor".into()],
+///     scopes: Vec::new(),
+///     expires_at: "2001-01-01T00:00:00Z".parse()?,
+///     kid: "1".into(),
+///     principal: None,
+///     claims: Default::default(),
+/// });
+/// assert_eq!((ada.subject.as_str(), ada.id().as_str()), ("ada", "https://idp.example ada"));
+/// assert!(ada.has_role("editor"));
+/// println!("{:?}", ada.ended().await);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct RemoteUser {
     identity: Arc<Identity>,

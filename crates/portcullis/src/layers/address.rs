@@ -20,6 +20,7 @@ const MAX_HOPS: usize = 32;
 /// let headers = HeaderMap::from_iter([("x-forwarded-for".parse()?, "203.0.113.7".parse()?)]);
 /// assert_eq!(proxies.client("10.0.0.1".parse()?, &headers).to_string(), "203.0.113.7");
 /// assert_eq!(proxies.client("192.0.2.1".parse()?, &headers).to_string(), "192.0.2.1");
+/// assert!(proxies.contains("10.0.0.1".parse()?) && !proxies.contains("192.0.2.1".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -117,6 +117,13 @@ impl Edge {
     }
 
     /// Has the requests that come through this edge counted by `metrics`.
+    ///
+    /// ```
+    /// use portcullis::{core::metrics::Metrics, layers::Edge};
+    ///
+    /// let (edge, metrics) = (Edge::default(), Metrics::new());
+    /// edge.tell(&metrics);
+    /// ```
     pub fn tell(&self, metrics: &Metrics) {
         let (shared, places) = (Arc::clone(&self.shared), self.places.clone());
         metrics.collect(move |scrape| {

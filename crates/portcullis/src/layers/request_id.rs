@@ -25,6 +25,7 @@ pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 /// async fn which(_: Public, id: RequestId) -> String {
 ///     id.to_string()
 /// }
+/// fn is_ours(id: &RequestId) -> bool { id.as_str().len() == 36 }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub Arc<str>);

@@ -14,6 +14,13 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 ///
 /// The trace of a request is that of its `traceparent`, whoever sent it: it ties lines of logs together and decides nothing. Whether
 /// the request is recorded is our own choice, since it costs us; only a listed proxy's word counts there, too.
+///
+/// ```
+/// use portcullis::layers::{EdgeConfig, Traces};
+///
+/// let config = EdgeConfig { traces: Traces::Percent(5), ..EdgeConfig::default() };
+/// # drop(config);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Traces {
     /// None: a request has a trace only where it came with one.

@@ -33,6 +33,26 @@ use self::lease::{Lease, Lost};
 use crate::schedule::Times;
 
 /// What is done at set times, when, and how it went. Clones are the same.
+///
+/// ```
+/// use std::sync::Arc;
+/// use portcullis::{core::authority::{Authority, Caller, TryLater}, maintenance::{Maintenance, MaintenanceError, Task}};
+///
+/// /// In an application whose authority is made otherwise than by `Portcullis::builder()`: called now and then.
+/// async fn now_and_then(authority: &Arc<Authority>) -> Result<bool, TryLater> {
+///     let nightly = "0 30 4 * * *".parse().ok();
+///     Maintenance::new(Arc::clone(authority), nightly).run_if_due().await
+/// }
+///
+/// /// Before an audit, say.
+/// async fn at_once(maintenance: &Maintenance) -> Result<(), MaintenanceError> {
+///     for (task, run) in maintenance.run(&Caller::system(), &[Task::Sessions, Task::Keys]).await? {
+///         println!("{task}: {} rows removed", run.removed);
+///     }
+///     println!("next: {:?}", maintenance.status().await?.next);
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Maintenance {
     authority: Arc<Authority>,
@@ -40,6 +60,15 @@ pub struct Maintenance {
 }
 
 /// How it went, and how it goes on.
+///
+/// ```
+/// use portcullis::{core::authority::TryLater, maintenance::{Maintenance, Status}};
+///
+/// async fn failures(maintenance: &Maintenance) -> Result<Vec<String>, TryLater> {
+///     let Status { tasks, .. } = maintenance.status().await?;
+///     Ok(tasks.into_iter().filter_map(|(_, run)| run?.error).collect())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Status {
     /// When runs are due; none when they are switched off.
@@ -55,6 +84,13 @@ pub struct Status {
 }
 
 /// Why no run began, or it did not come to its end.
+///
+/// ```
+/// use portcullis::maintenance::MaintenanceError;
+///
+/// /// Whether to try again in two minutes.
+/// fn can_wait(error: &MaintenanceError) -> bool { matches!(error, MaintenanceError::Busy) }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MaintenanceError {

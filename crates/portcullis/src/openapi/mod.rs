@@ -82,6 +82,15 @@ impl Documentation {
     }
 
     /// A scope that tokens can carry although no route asks for it. Those that routes ask for are known.
+    ///
+    /// ```
+    /// use portcullis::openapi::Documentation;
+    ///
+    /// portcullis::scopes! { pub Export = "export": "Export everything"; }
+    ///
+    /// let documentation = Documentation::new("Articles", "1.0.0").permission::<Export>();
+    /// # drop(documentation);
+    /// ```
     #[must_use]
     pub fn permission<P: NamedPermission>(mut self) -> Self {
         self.names.push(Named::of::<P>());

@@ -29,6 +29,14 @@ pub struct Lacking<'a> {
 
 impl Problem {
     /// 403: the caller is known and may not. Says what is needed and what there is (RFC 6750, section 3.1).
+    ///
+    /// ```
+    /// use portcullis::{Problem, access::Requirement, problem::{DEFAULT_REALM, Lacking}};
+    ///
+    /// let requirement = Requirement::Scope("tasks:write");
+    /// let lacking = Lacking { requirement: &requirement, roles: &[], single_role: None };
+    /// assert_eq!(Problem::insufficient(DEFAULT_REALM, lacking).status(), 403);
+    /// ```
     #[must_use]
     pub fn insufficient(realm: &str, lacking: Lacking<'_>) -> Self {
         let denial = lacking.requirement.denial();

@@ -14,6 +14,7 @@ pub const DEFAULT_REALM: &str = "portcullis";
 /// A `WWW-Authenticate: Bearer` challenge (RFC 6750, section 3).
 ///
 /// ```
+/// use std::time::Duration;
 /// use portcullis::problem::Challenge;
 ///
 /// let bare = Challenge::new("portcullis");
@@ -23,6 +24,11 @@ pub const DEFAULT_REALM: &str = "portcullis";
 ///     expired.to_header(),
 ///     r#"Bearer realm="portcullis", error="invalid_token", error_description="the token expired""#
 /// );
+///
+/// let narrow = Challenge::new("portcullis").insufficient_scope().scopes(["tasks:write"]);
+/// assert_eq!(narrow.to_header(), r#"Bearer realm="portcullis", error="insufficient_scope", scope="tasks:write""#);
+/// let stale = Challenge::new("portcullis").insufficient_user_authentication(Duration::from_secs(300));
+/// assert!(stale.to_header().to_str().unwrap().contains("max_age=\"300\""));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Challenge {

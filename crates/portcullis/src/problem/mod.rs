@@ -72,6 +72,35 @@ struct Inner {
     headers: HeaderMap,
 }
 
+/// The problems that there are words for, and what can be said of any:
+///
+/// ```
+/// use std::time::Duration;
+/// use http::{HeaderValue, StatusCode, header};
+/// use portcullis::{Problem, problem::{Challenge, DEFAULT_REALM}};
+///
+/// assert_eq!(Problem::bad_request("The header has no date.").status(), 400);
+/// assert_eq!(Problem::unauthorized(&Challenge::new(DEFAULT_REALM)).status(), 401);
+/// assert_eq!(Problem::login_failed("Wrong name or password.").status(), 401);
+/// assert_eq!(Problem::not_found().status(), 404);
+/// assert_eq!(Problem::conflict("This title is taken.").status(), 409);
+/// assert_eq!(Problem::internal(&std::io::Error::other("no room")).status(), 500);
+/// assert_eq!(Problem::unavailable(Duration::from_secs(2)).status(), 503);
+///
+/// let paid = Problem::new(StatusCode::PAYMENT_REQUIRED)
+///     .kind("https://articles.example/problems/unpaid", "Unpaid")
+///     .detail("Two issues are not paid for.")
+///     .member("issues", 2)
+///     .header(header::LINK, HeaderValue::from_static("</pay>; rel=\"payment\""))
+///     .retry_after(Duration::from_secs(60));
+/// assert_eq!(paid.body(), serde_json::json!({
+///     "type": "https://articles.example/problems/unpaid",
+///     "title": "Unpaid",
+///     "status": 402,
+///     "detail": "Two issues are not paid for.",
+///     "issues": 2,
+/// }));
+/// ```
 impl Problem {
     /// A problem that says no more than its status, until it is given a [`Problem::detail`].
     #[must_use]
@@ -128,6 +157,14 @@ impl Problem {
     }
 
     /// 429 with `Retry-After` and the `RateLimit` fields.
+    ///
+    /// ```
+    /// use portcullis::{Problem, core::limit::Decision};
+    ///
+    /// fn refused(decision: Decision) -> Result<(), Problem> {
+    ///     if decision.allowed { Ok(()) } else { Err(Problem::too_many_requests(decision)) }
+    /// }
+    /// ```
     #[must_use]
     pub fn too_many_requests(limit: Decision) -> Self {
         let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS)

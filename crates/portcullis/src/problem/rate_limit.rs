@@ -13,6 +13,7 @@ use portcullis_core::limit::Decision;
 /// fn found(decision: Decision) -> Response {
 ///     (RateLimit(decision), Json("found")).into_response()
 /// }
+/// assert_eq!([RateLimit::POLICY, RateLimit::STATE], ["ratelimit-policy", "ratelimit"]);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimit(pub Decision);

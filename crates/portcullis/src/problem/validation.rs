@@ -49,6 +49,8 @@ impl From<usize> for Segment {
 ///     serde_json::json!(error),
 ///     serde_json::json!({"loc": ["body", "email"], "msg": "is no email", "type": "value"})
 /// );
+/// let in_the_query = FieldError::new(["query".into(), "limit".into()], "value", "is no number");
+/// assert_eq!(serde_json::json!(in_the_query)["loc"], serde_json::json!(["query", "limit"]));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(description = "One value that cannot be taken. Never holds the value itself.")]

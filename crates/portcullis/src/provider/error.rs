@@ -90,6 +90,13 @@ impl AuthError {
     }
 
     /// The answer. `challenge` is that of the route, without an error.
+    ///
+    /// ```
+    /// use portcullis::{problem::Challenge, provider::AuthError};
+    ///
+    /// let problem = AuthError::invalid("the token expired").to_problem(Challenge::new("articles"));
+    /// assert_eq!(problem.status(), 401);
+    /// ```
     pub fn to_problem(&self, challenge: Challenge) -> Problem {
         match self {
             Self::Missing | Self::Scheme => Problem::unauthorized(&challenge),

@@ -85,17 +85,61 @@ pub trait AuthProvider: Send + Sync + 'static {
 
     /// The same without waiting, where that is possible: it spares each request an allocation. Whatever it gives must
     /// be what [`AuthProvider::authenticate`] would.
+    ///
+    /// ```
+    /// use http::request::Parts;
+    /// use portcullis::{access::LocalUser, provider::{AuthError, AuthProvider, Local, TokenSources}};
+    ///
+    /// /// Another provider with something around it passes all on.
+    /// struct Counted(Local);
+    ///
+    /// impl AuthProvider for Counted {
+    ///     type User = LocalUser;
+    ///
+    ///     async fn authenticate(&self, parts: &Parts) -> Result<LocalUser, AuthError> { self.0.authenticate(parts).await }
+    ///     fn authenticate_now(&self, parts: &Parts) -> Option<Result<LocalUser, AuthError>> { self.0.authenticate_now(parts) }
+    ///     fn token_sources(&self) -> TokenSources { AuthProvider::token_sources(&self.0) }
+    ///     fn openid_configurations(&self) -> Vec<String> { self.0.openid_configurations() }
+    /// }
+    /// ```
     fn authenticate_now(&self, _parts: &Parts) -> Option<Result<Self::User, AuthError>> {
         None
     }
 
     /// Where it looks for tokens: for the OpenAPI document, and so that a gate is not built without protection against
     /// forged requests where one is a cookie. Say it here, then.
+    ///
+    /// ```
+    /// use http::request::Parts;
+    /// use portcullis::provider::{AuthError, AuthProvider, TokenSources};
+    ///
+    /// # #[derive(portcullis::Caller)]
+    /// # struct User { id: u64 }
+    /// struct ByCookie(TokenSources);
+    ///
+    /// impl AuthProvider for ByCookie {
+    /// #   type User = std::sync::Arc<User>;
+    ///     async fn authenticate(&self, parts: &Parts) -> Result<Self::User, AuthError> {
+    ///         let credential = self.0.read(parts)?;
+    /// #       let _ = credential;
+    ///         // .. and who that is.
+    /// #       Err(AuthError::unavailable())
+    ///     }
+    ///
+    ///     fn token_sources(&self) -> TokenSources { self.0.clone() }
+    /// }
+    /// ```
     fn token_sources(&self) -> TokenSources {
         TokenSources::default()
     }
 
     /// Where the issuers describe themselves whose tokens it takes (OpenID Connect Discovery), for the OpenAPI document.
+    ///
+    /// ```
+    /// use portcullis::provider::{AuthProvider, Local};
+    ///
+    /// fn issuers(provider: &Local) -> Vec<String> { provider.openid_configurations() }
+    /// ```
     fn openid_configurations(&self) -> Vec<String> {
         Vec::new()
     }
@@ -125,7 +169,7 @@ impl<P: AuthProvider> AuthProvider for Arc<P> {
 /// `#[portcullis::auth_provider]` makes of a function.
 ///
 /// ```
-/// use axum::{extract::State, http::HeaderMap};
+/// use axum::{extract::State, http::{HeaderMap, request::Parts}};
 /// use portcullis::{Caller, auth_provider, provider::{AuthError, Identifies}};
 ///
 /// #[derive(Clone, Caller)]
@@ -138,6 +182,16 @@ impl<P: AuthProvider> AuthProvider for Arc<P> {
 ///
 /// fn with_state<S>(_: impl Identifies<S, User = User>) {}
 /// with_state::<u64>(current_user);
+///
+/// async fn who<S>(parts: &Parts, state: &S, provider: impl Identifies<S, User = User>) -> Result<User, AuthError> {
+///     if provider.token_sources().cookie_name().is_some() || !provider.openid_configurations().is_empty() {
+///         return Err(AuthError::invalid("by header alone"));
+///     }
+///     match provider.identify_now(parts, state) {
+///         Some(known) => known,
+///         None => provider.identify(parts, state).await,
+///     }
+/// }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot tell who is calling",

@@ -29,6 +29,8 @@ const ACCESS_TOKEN: &str = "access_token";
 /// let (parts, ()) = Request::get("/").header("cookie", "__Host-access=abc").body(())?.into_parts();
 /// let credential = sources.read(&parts)?;
 /// assert_eq!((credential.token(), credential.source()), ("abc", Source::Cookie));
+/// let sources = sources.query("token");
+/// assert_eq!((sources.cookie_name(), sources.query_name()), (Some("__Host-access"), Some("token")));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,10 +75,12 @@ pub const SUBPROTOCOL: &str = "bearer";
 ///
 /// ```
 /// use http::Request;
-/// use portcullis::provider::TokenSources;
+/// use portcullis::provider::{Source, TokenSources};
 ///
 /// let (parts, ()) = Request::get("/?token=abc").body(())?.into_parts();
-/// assert_eq!(TokenSources::default().query("token").read(&parts)?.token(), "abc");
+/// let sources = TokenSources::default().query("token");
+/// let credential = sources.read(&parts)?;
+/// assert_eq!((credential.token(), credential.source()), ("abc", Source::Query));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]

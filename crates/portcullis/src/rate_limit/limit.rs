@@ -91,6 +91,13 @@ impl Limit {
 
     /// The name in the `RateLimit` fields; `route` unless told.
     ///
+    /// ```
+    /// use portcullis::{rate, rate_limit::Limit};
+    ///
+    /// let limit = Limit::new(rate!("5/minute")).named("comments").capacity(100_000);
+    /// # drop(limit);
+    /// ```
+    ///
     /// # Panics
     /// When it is empty or has anything but lower-case letters, digits, `-` and `_`.
     #[must_use]
@@ -101,6 +108,13 @@ impl Limit {
 
     /// How many callers are remembered at most; 10 000 unless told, of about 100 bytes and 8 for each request of their
     /// rate.
+    ///
+    /// ```
+    /// use portcullis::{rate, rate_limit::Limit};
+    ///
+    /// let of_a_small_machine = Limit::new(rate!("5/minute")).capacity(1_000);
+    /// # drop(of_a_small_machine);
+    /// ```
     #[must_use]
     pub fn capacity(mut self, capacity: usize) -> Self {
         self.capacity = capacity;
@@ -108,6 +122,13 @@ impl Limit {
     }
 
     /// Another clock: for tests.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use portcullis::{core::clock::MovableClock, rate, rate_limit::Limit};
+    ///
+    /// fn of_a_test(clock: &Arc<MovableClock>) -> Limit { Limit::new(rate!("5/minute")).clock(clock.clone()) }
+    /// ```
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;

@@ -278,6 +278,24 @@ async fn of_several_limits_all_must_allow() {
     assert_eq!(app.get("/b", None, HERE).await, 429);
 }
 
+#[tokio::test]
+async fn the_fields_tell_of_the_limit_that_leaves_least() {
+    for (minute, hour, told) in [
+        (rate!("10/minute"), rate!("3/hour"), "\"hour\";"),
+        (rate!("2/minute"), rate!("30/hour"), "\"minute\";"),
+    ] {
+        let app = App::new(|limit| {
+            let route = get(public)
+                .rate_limit(limit(minute).named("minute"))
+                .rate_limit(limit(hour).named("hour"));
+            Routes::new().route("/a", route)
+        });
+        let answer = app.send(Request::get("/a"), HERE).await;
+        let state = answer.headers()["ratelimit"].to_str().unwrap();
+        assert!(state.starts_with(told), "{state}");
+    }
+}
+
 #[test]
 fn the_document_tells_of_the_limit() {
     let routes = Routes::<(), User>::new()

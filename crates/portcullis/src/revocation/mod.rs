@@ -59,8 +59,12 @@ const KEPT: Duration = MAX_LEEWAY.saturating_add(Duration::from_secs(60));
 /// ```
 /// use portcullis::revocation::Revocations;
 ///
-/// # async fn nightly(pool: sqlx::SqlitePool) -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn nightly(pool: sqlx::SqlitePool, claims: portcullis::token::Claims) -> Result<(), Box<dyn std::error::Error>> {
 /// let revocations = Revocations::default();
+/// revocations.revoke(&pool, &claims.id, claims.expires_at).await?;
+/// assert!(revocations.is_revoked(&pool, &claims.id).await?);
+///
+/// // Each night:
 /// revocations.purge_expired(&pool).await?;
 /// # Ok(())
 /// # }
@@ -100,6 +104,13 @@ impl Default for Revocations {
 
 impl Revocations {
     /// By this clock.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use portcullis::{core::clock::MovableClock, revocation::Revocations};
+    ///
+    /// fn of_a_test(clock: &Arc<MovableClock>) -> Revocations { Revocations::new(clock.clone()) }
+    /// ```
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock }

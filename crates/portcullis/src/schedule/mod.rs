@@ -179,18 +179,40 @@ impl Schedule {
     }
 
     /// Is told of each run that was missed, or of several in a row at once.
+    ///
+    /// ```
+    /// use portcullis::schedule::{CronError, Schedule, schedule};
+    ///
+    /// fn nightly() -> Result<Schedule, CronError> {
+    ///     Ok(schedule("0 0 3 * * *", async || ())?.on_missed(|missed| eprintln!("{missed}")))
+    /// }
+    /// # nightly().unwrap();
+    /// ```
     pub fn on_missed(mut self, tell: impl Fn(&Missed) + Send + Sync + 'static) -> Self {
         self.on_missed = Box::new(tell);
         self
     }
 
     /// Time from elsewhere, as tests want it. What is waited for is still the time of tokio.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use portcullis::{core::clock::MovableClock, schedule::Schedule};
+    ///
+    /// fn of_a_test(nightly: Schedule, clock: &Arc<MovableClock>) -> Schedule { nightly.clock(clock.clone()) }
+    /// ```
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
     /// Starts it on tokio's runtime. It goes on when what is given is dropped.
+    ///
+    /// ```
+    /// use portcullis::schedule::{CronError, Running, schedule};
+    ///
+    /// async fn begin() -> Result<Running, CronError> { Ok(schedule("0 0 3 * * *", async || ())?.start()) }
+    /// ```
     ///
     /// # Panics
     /// Outside of a runtime.
@@ -206,6 +228,14 @@ impl Schedule {
     }
 
     /// Does its work until `shutdown` resolves; a run that is under way then is finished.
+    ///
+    /// ```
+    /// use portcullis::schedule::Schedule;
+    ///
+    /// async fn until_interrupted(nightly: Schedule) {
+    ///     nightly.run(async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await;
+    /// }
+    /// ```
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         tracing::info!(name = self.name, cron = self.cron.text(), "schedule.started");
         Runner::new(self).run(shutdown).await;

@@ -12,6 +12,8 @@ use super::{CronError, cron::Cron};
 /// let nightly: Times = "0 0 3 * * *".parse()?;
 /// let next = nightly.after("2026-01-31T12:00:00Z".parse()?);
 /// assert_eq!(next, Some("2026-02-01T03:00:00Z".parse()?));
+/// assert_eq!(nightly.until("2026-01-31T12:00:00Z".parse()?), Some("2026-01-31T03:00:00Z".parse()?));
+/// assert_eq!(nightly.text(), "0 0 3 * * *");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]

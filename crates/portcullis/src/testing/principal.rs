@@ -15,9 +15,12 @@ use crate::access::{LocalUser, NamedPermission, PermissionKind, Principal, RoleN
 /// use portcullis::testing::TestPrincipal;
 ///
 /// portcullis::roles! { pub enum Role { Editor = "editor" } }
+/// portcullis::scopes! { pub Export = "export": "Export everything"; }
 ///
-/// let editor = TestPrincipal::new().role::<Editor>().build();
-/// assert!(editor.has_role("editor"));
+/// let editor = TestPrincipal::new().role::<Editor>().scope::<Export>().build();
+/// assert!(editor.has_role("editor") && editor.has_scope("export"));
+/// let the_same = TestPrincipal::new().user(editor.user).build();
+/// assert_eq!(the_same.user, editor.user);
 /// ```
 #[derive(Clone, Debug)]
 pub struct TestPrincipal(Principal);

@@ -86,6 +86,7 @@ pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
 ///
 /// let issued = reset.encode("alice", NoCustom {})?;
 /// assert!(access.decode::<NoCustom>(secrecy::ExposeSecret::expose_secret(&issued.token)).is_err());
+/// assert_eq!(reset.valid_for(), Duration::from_secs(3600));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -129,6 +130,13 @@ impl Tokens {
 
     /// [`Tokens::new`] with a shared secret, by HS256.
     ///
+    /// ```
+    /// use portcullis::token::Tokens;
+    ///
+    /// assert!(Tokens::hs256(&"a secret of 32 bytes, at the least".into()).is_ok());
+    /// assert!(Tokens::hs256(&"hunter2".into()).is_err());
+    /// ```
+    ///
     /// # Errors
     /// When it has less than 32 bytes.
     pub fn hs256(secret: &SecretString) -> Result<Self, KeyMaterialError> {
@@ -150,6 +158,13 @@ impl Tokens {
     }
 
     /// Time and randomness from elsewhere, as tests want it.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use portcullis::{core::{clock::MovableClock, rng::SystemRng}, token::Tokens};
+    ///
+    /// fn of_a_test(tokens: Tokens, clock: &Arc<MovableClock>) -> Tokens { tokens.ports(clock.clone(), Arc::new(SystemRng)) }
+    /// ```
     #[must_use]
     pub fn ports(mut self, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self {
         self.clock = clock;

@@ -9,6 +9,7 @@ use crate::{problem::Problem, provider::AuthError};
 ///
 /// assert_eq!(Problem::from(UserStoreError::AlreadyExists).status(), 409);
 /// assert_eq!(Problem::from(UserStoreError::NotFound).status(), 404);
+/// assert_eq!(Problem::from(UserStoreError::unavailable("no room")).status(), 503);
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -67,6 +67,18 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// async fn is_taken(users: &impl UserStore, name: &str) -> Result<bool, UserStoreError> {
 ///     Ok(users.find(name).await?.is_some())
 /// }
+///
+/// async fn copy<S: UserStore<User: Clone>>(from: &S, to: &S) -> Result<(), UserStoreError> {
+///     for user in from.load().await? {
+///         match to.create(user.clone()).await {
+///             Err(UserStoreError::AlreadyExists) => to.save(user).await?,
+///             done => done?,
+///         }
+///     }
+///     Ok(())
+/// }
+///
+/// async fn leave(users: &impl UserStore, name: &str) -> Result<(), UserStoreError> { users.delete(name).await }
 /// ```
 pub trait UserStore: Send + Sync {
     /// The user.

@@ -8,34 +8,16 @@ use std::{
 };
 
 use axum::{Router, extract::FromRef};
-use http::request::Parts;
 use portcullis::{
-    AllOf, Allow, AnyOf, Caller, CurrentUser, Gate, Policy, Problem, Routes,
+    AllOf, Allow, AnyOf, CurrentUser, Gate, Policy, Problem, Routes,
     access::PolicyRequest,
-    provider::{AuthError, AuthProvider, bearer},
     routing::{delete, get},
 };
 
-use crate::call;
-
-portcullis::roles! { pub enum Role { Admin = "admin", Member = "member" } }
-
-#[derive(Clone, Caller)]
-struct User {
-    id: String,
-    role: Role,
-}
-
-struct ByName;
-
-impl AuthProvider for ByName {
-    type User = User;
-    async fn authenticate(&self, parts: &Parts) -> Result<User, AuthError> {
-        let id = bearer(parts)?.expose().to_owned();
-        let role = if id == "root" { Role::Admin } else { Role::Member };
-        Ok(User { id, role })
-    }
-}
+use crate::{
+    call,
+    people::{Admin, ByName, Member, User},
+};
 
 #[derive(Clone, Default)]
 struct Articles {
@@ -133,12 +115,12 @@ async fn a_policy_sees_path_state_and_user() {
     for (method, path, token, status) in [
         ("GET", "/articles/1", Some("ada"), 200),
         ("GET", "/articles/1", Some("bob"), 403),
-        ("GET", "/articles/1", Some("root"), 403),
+        ("GET", "/articles/1", Some("admin"), 403),
         ("GET", "/articles/1", None, 401),
         ("GET", "/articles/2", Some("ada"), 503),
         ("GET", "/articles/9", Some("ada"), 404),
         ("GET", "/articles/x", Some("ada"), 422),
-        ("DELETE", "/articles/1", Some("root"), 200),
+        ("DELETE", "/articles/1", Some("admin"), 200),
         ("DELETE", "/articles/1", Some("ada"), 200),
         ("DELETE", "/articles/1", Some("bob"), 403),
         ("DELETE", "/articles/2", Some("bob"), 503),
@@ -162,8 +144,8 @@ async fn a_policy_sees_path_state_and_user() {
 async fn a_policy_is_asked_only_where_roles_leave_it_open_and_once() {
     let articles = articles();
     let app = app(articles.clone());
-    call(&app, "DELETE", "/articles/1", Some("root")).await;
-    call(&app, "GET", "/articles/1/member", Some("root")).await;
+    call(&app, "DELETE", "/articles/1", Some("admin")).await;
+    call(&app, "GET", "/articles/1/member", Some("admin")).await;
     assert_eq!(articles.asked.load(Ordering::SeqCst), 0, "the role decided");
     call(&app, "DELETE", "/articles/1", Some("bob")).await;
     assert_eq!(articles.asked.load(Ordering::SeqCst), 1);

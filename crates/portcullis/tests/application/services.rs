@@ -1,31 +1,13 @@
 use axum::{Router, extract::Request};
-use http::request::Parts;
 use portcullis::{
-    Allow, Caller, CurrentUser, Gate, Public,
-    provider::{AuthError, AuthProvider, bearer},
+    Allow, CurrentUser, Gate, Public,
     routing::{any, get},
 };
 
-use crate::call;
-
-portcullis::roles! { pub enum Role { Admin = "admin", Member = "member" } }
-
-#[derive(Clone, Caller)]
-struct User {
-    id: String,
-    role: Role,
-}
-
-struct ByName;
-
-impl AuthProvider for ByName {
-    type User = User;
-    async fn authenticate(&self, parts: &Parts) -> Result<User, AuthError> {
-        let id = bearer(parts)?.expose().to_owned();
-        let role = Role::from_name(&id).unwrap_or(Role::Member);
-        Ok(User { id, role })
-    }
-}
+use crate::{
+    call,
+    people::{Admin, ByName, User},
+};
 
 fn gate() -> Gate<(), User> {
     let echo = Router::new().fallback(async |request: Request| request.uri().to_string());

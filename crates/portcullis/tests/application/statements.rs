@@ -10,25 +10,14 @@ use http::request::Parts;
 use http_body_util::BodyExt as _;
 use portcullis::{
     Gate, Public, Routes,
-    access::{Access, AnyUser, DeclaresAccess, EnforcedWith, LocalUser, Requirement},
+    access::{Access, AnyUser, DeclaresAccess, EnforcedWith, Requirement},
     api::ByCaller,
     layers::Edge,
-    provider::{AuthError, AuthProvider, bearer},
     routing::get,
 };
 use tower::ServiceExt as _;
 
-use crate::call;
-
-struct Nobody;
-
-impl AuthProvider for Nobody {
-    type User = LocalUser;
-    async fn authenticate(&self, parts: &Parts) -> Result<LocalUser, AuthError> {
-        bearer(parts)?;
-        Err(AuthError::invalid("unknown"))
-    }
-}
+use crate::{Nobody, call};
 
 /// Demands a role and forgets to demand credentials.
 struct Careless;

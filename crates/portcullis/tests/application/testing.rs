@@ -2,24 +2,14 @@ use http::{StatusCode, request::Parts};
 use portcullis::{
     Allow, AnyOf, CurrentUser, Gate, Policy, Problem, Public,
     access::{LocalUser, PolicyRequest},
-    provider::{AuthError, AuthProvider, bearer},
+    provider::{AuthError, AuthProvider},
     routing::get,
     testing::{AccessCheck, AccessFault, FaultKind, TestPrincipal, check_access},
 };
 
-use crate::call;
+use crate::{Nobody, call};
 
 portcullis::roles! { pub enum Role { Admin = "admin", Member = "member" } }
-
-struct Nobody;
-
-impl AuthProvider for Nobody {
-    type User = LocalUser;
-    async fn authenticate(&self, parts: &Parts) -> Result<LocalUser, AuthError> {
-        bearer(parts)?;
-        Err(AuthError::invalid("unknown"))
-    }
-}
 
 /// Thinks that nobody is somebody.
 struct Careless;

@@ -75,7 +75,11 @@ async fn connect(url: &str, headers: &[(&'static str, &str)]) -> Result<(Option<
             let _ = socket.close(None).await;
             Ok((chosen, message))
         }
-        Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+        Err(tungstenite::Error::Http(response)) => {
+            // Nothing was chosen, for nothing begins.
+            assert_eq!(response.headers().get("sec-websocket-protocol"), None);
+            Err(response.status().as_u16())
+        }
         Err(other) => panic!("{other}"),
     }
 }

@@ -3,6 +3,14 @@ use std::{io, num::NonZero, time::Duration};
 use crate::password::Argon2Params;
 
 /// How a [`HashPool`](super::HashPool) is to be.
+///
+/// ```
+/// use portcullis_core::password::{Argon2Params, pool::HashPoolConfig};
+///
+/// let config = HashPoolConfig { threads: 2, params: Argon2Params::new(47_104, 1, 1)?, ..HashPoolConfig::default() };
+/// assert_eq!(config.queue, 256);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct HashPoolConfig {
     /// Number of threads. Memory is bounded by threads times that of one hash.
@@ -35,6 +43,12 @@ impl Default for HashPoolConfig {
 }
 
 /// Why there is no pool.
+///
+/// ```
+/// use portcullis_core::password::pool::HashPoolError;
+///
+/// assert_eq!(HashPoolError::Threads(0).to_string(), "0 password hashing threads: from 1 to 1024 are possible");
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum HashPoolError {
     /// No threads, or absurdly many.

@@ -18,6 +18,15 @@ pub const MAX_ID: usize = 255;
 const REGISTERED: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
 
 /// What a token says: the registered claims, and beside them the members of `C`.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis_core::{clock::{Clock, SystemClock}, rng::SystemRng, token::typed::{Claims, NoCustom}};
+///
+/// let now = SystemClock.now();
+/// let claims = Claims::new("alice", NoCustom {}, now, Duration::from_secs(900), &SystemRng);
+/// assert_eq!((claims.subject.as_str(), claims.expires_at), ("alice", now + Duration::from_secs(900)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims<C = NoCustom> {
     /// `sub`: about whom.
@@ -35,10 +44,22 @@ pub struct Claims<C = NoCustom> {
 }
 
 /// No claims but the registered ones.
+///
+/// ```
+/// use portcullis_core::token::typed::{Claims, NoCustom};
+///
+/// fn about(claims: Claims<NoCustom>) -> String { claims.subject }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoCustom {}
 
 /// Why claims do not become a token.
+///
+/// ```
+/// use portcullis_core::token::typed::EncodeError;
+///
+/// assert!(EncodeError::Registered("exp").to_string().contains("leave it out"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {

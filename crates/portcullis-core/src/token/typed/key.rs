@@ -44,6 +44,13 @@ impl TokenKey {
     /// A private key: PEM (PKCS#8, SEC 1, PKCS#1) or a private JWK, on P-256 (ES256) or Ed25519 (`EdDSA`), or RSA with at
     /// least 3072 bits (RS256 unless `algorithm` says PS256).
     ///
+    /// ```
+    /// use portcullis_core::{key::KeyMaterialError, token::typed::TokenKey};
+    /// use secrecy::SecretString;
+    ///
+    /// fn of_a_file(pem: &SecretString) -> Result<TokenKey, KeyMaterialError> { TokenKey::private(pem, None) }
+    /// ```
+    ///
     /// # Errors
     /// When it is none, is weak, or is for another algorithm than asked for.
     pub fn private(text: &SecretString, algorithm: Option<Algorithm>) -> Result<Self, KeyMaterialError> {
@@ -52,6 +59,15 @@ impl TokenKey {
     }
 
     /// A new key pair, gone when the process ends: for tests, and where tokens need not outlive it.
+    ///
+    /// ```
+    /// use portcullis_core::token::{Algorithm, typed::TokenKey};
+    ///
+    /// let key = TokenKey::generate(Algorithm::ES256)?;
+    /// assert_eq!(key.algorithm(), Algorithm::ES256);
+    /// assert!(key.jwks().starts_with(br#"{"keys":[{"#));
+    /// # Ok::<(), portcullis_core::key::KeyError>(())
+    /// ```
     ///
     /// # Errors
     /// When the algorithm has no key pairs, or AWS-LC fails.
@@ -73,12 +89,25 @@ impl TokenKey {
     }
 
     /// Its algorithm.
+    ///
+    /// ```
+    /// # use portcullis_core::token::{Algorithm, typed::TokenKey};
+    /// assert_eq!(TokenKey::generate(Algorithm::EdDSA)?.algorithm(), Algorithm::EdDSA);
+    /// # Ok::<(), portcullis_core::key::KeyError>(())
+    /// ```
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.0.signing.algorithm()
     }
 
     /// The public halves as a JWKS document (RFC 7517, section 5), for others who verify; empty for shared secrets.
+    ///
+    /// ```
+    /// use portcullis_core::token::typed::TokenKey;
+    ///
+    /// /// The body of `/.well-known/jwks.json`.
+    /// fn published(key: &TokenKey) -> Vec<u8> { key.jwks().to_vec() }
+    /// ```
     #[must_use]
     pub fn jwks(&self) -> &[u8] {
         self.0.ring.jwks()

@@ -50,6 +50,14 @@ use crate::clock::Timestamp;
 
 /// A token that states `claims`, signed with `key`. It always has `iat`, `exp` and `jti`, and what the profile has.
 ///
+/// ```
+/// use portcullis_core::token::typed::{Claims, EncodeError, Profile, TokenKey, encode};
+///
+/// fn a_token(key: &TokenKey, profile: &Profile, claims: &Claims) -> Result<secrecy::SecretString, EncodeError> {
+///     encode(key, profile, claims)
+/// }
+/// ```
+///
 /// # Errors
 /// When the claims cannot be stated so, or signing fails.
 pub fn encode<C: Serialize>(
@@ -78,6 +86,15 @@ pub fn encode<C: Serialize>(
 ///
 /// The key fixes the algorithm, never the header; `exp` must be there and be a number; exactly one spelling of a token is
 /// taken; `crit` and doubled members are refused. Claims are looked at only when the signature holds.
+///
+/// ```
+/// use portcullis_core::{clock::Timestamp, token::{TokenError, typed::{Claims, Profile, TokenKey, decode}}};
+///
+/// fn whose(key: &TokenKey, profile: &Profile, token: &str, now: Timestamp) -> Result<String, TokenError> {
+///     let claims: Claims = decode(key, profile, token, now)?;
+///     Ok(claims.subject)
+/// }
+/// ```
 ///
 /// # Errors
 /// Why it is not valid.

@@ -12,6 +12,7 @@ use crate::token::{MAX_LEEWAY, TokenError, claims::Claims as Stated};
 /// // Signed with the same key, and yet good for one thing only:
 /// let reset = Profile::new("https://articles.example", "articles").kind("reset+jwt");
 /// assert_ne!(access, reset);
+/// assert_eq!(access, Profile::default().issuer("https://articles.example").audience("articles").leeway(Duration::from_secs(5)));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {

@@ -7,6 +7,22 @@ use super::{Builder, Key, Place};
 use crate::embedded::{KeyFile, WrongOption};
 
 /// Where users are stored, and what seals the keys.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis::Portcullis;
+///
+/// let file = Portcullis::builder().data_dir("/var/lib/app").max_connections(4).maintenance("0 30 4 * * *");
+/// let server = Portcullis::builder()
+///     .database_url("postgres://app@db1,db2/app")
+///     .master_key_file("/run/secrets/app.key")
+///     .database_timeout(Duration::from_secs(2))
+///     .database_queue(100)
+///     .database_notify(false)
+///     .migrate(false)
+///     .no_maintenance();
+/// # drop((file, server));
+/// ```
 impl Builder {
     /// A SQLite file, made at the first start. The master key is made beside it, in `FILE.key`, unless another is given:
     /// keep both out of version control, and back up both, apart from each other.
@@ -34,6 +50,14 @@ impl Builder {
     /// The pool that the application has already. It must have a write-ahead log and `synchronous=FULL`
     /// ([`Database::on_sqlite`](portcullis_store::Database::on_sqlite)); our tables are called `portcullis_*`. The master
     /// key is made beside the file, in `FILE.key`, unless another is given.
+    ///
+    /// ```
+    /// use portcullis::{BuildError, Portcullis};
+    ///
+    /// async fn open(pool: sqlx::SqlitePool) -> Result<Portcullis, BuildError> {
+    ///     Portcullis::builder().sqlite_pool(pool).build().await
+    /// }
+    /// ```
     #[cfg(feature = "sqlite")]
     pub fn sqlite_pool(mut self, pool: portcullis_store::SqlitePool) -> Self {
         self.place = Some(Place::SqlitePool(pool));
@@ -41,6 +65,14 @@ impl Builder {
     }
 
     /// The pool that the application has already; our tables are called `portcullis_*`. Say where the master key is.
+    ///
+    /// ```
+    /// use portcullis::{BuildError, Portcullis};
+    ///
+    /// async fn open(pool: sqlx::PgPool) -> Result<Portcullis, BuildError> {
+    ///     Portcullis::builder().postgres_pool(pool).master_key_file("/run/secrets/app.key").build().await
+    /// }
+    /// ```
     #[cfg(feature = "postgres")]
     pub fn postgres_pool(mut self, pool: portcullis_store::PgPool) -> Self {
         self.place = Some(Place::PostgresPool(pool));
@@ -81,6 +113,13 @@ impl Builder {
     }
 
     /// The master key: it seals signing keys and derives all others. Nodes that share a database share this key.
+    ///
+    /// ```
+    /// use portcullis::{Portcullis, core::{key::MasterKey, rng::SystemRng}};
+    ///
+    /// let of_a_test = Portcullis::builder().sqlite("app.db").master_key(MasterKey::generate(&SystemRng));
+    /// # drop(of_a_test);
+    /// ```
     pub fn master_key(mut self, key: MasterKey) -> Self {
         self.key = Some(Key::Given(key));
         self

@@ -11,6 +11,21 @@ use crate::{
 };
 
 /// What stands around the router: [`Portcullis::edge`](crate::Portcullis::edge).
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis::{Portcullis, layers::Traces};
+///
+/// let builder = Portcullis::builder()
+///     .trusted_proxies(["10.0.0.0/8"])
+///     .cors_origins(["https://shop.example.com"])
+///     .hsts(true)
+///     .max_body(16 * 1024)
+///     .max_requests(1000)
+///     .request_timeout(Duration::from_secs(10))
+///     .traces(Traces::Percent(5));
+/// # drop(builder);
+/// ```
 impl Builder {
     /// Addresses or networks (`10.0.0.0/8`) of the proxies in front, whose `X-Forwarded-For` is believed; none unless
     /// told.

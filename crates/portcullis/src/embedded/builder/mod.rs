@@ -155,18 +155,43 @@ impl Builder {
 
     /// Opens what is there and makes nothing: no folder, no key, no tables, no roles; and does no work in the background.
     /// For commands beside an application that runs.
+    ///
+    /// ```
+    /// use portcullis::{BuildError, Portcullis};
+    ///
+    /// async fn beside_the_application() -> Result<Portcullis, BuildError> {
+    ///     Portcullis::builder().sqlite("app.db").existing().build().await
+    /// }
+    /// ```
     pub fn existing(mut self) -> Self {
         self.existing = true;
         self
     }
 
     /// Another clock: for tests.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use portcullis::{Portcullis, core::clock::MovableClock};
+    ///
+    /// let clock = Arc::new(MovableClock::default());
+    /// let builder = Portcullis::builder().clock(clock.clone());
+    /// # drop(builder);
+    /// ```
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
     /// Another source of randomness: for tests.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use portcullis::{Portcullis, core::rng::SystemRng};
+    ///
+    /// let builder = Portcullis::builder().rng(Arc::new(SystemRng));
+    /// # drop(builder);
+    /// ```
     pub fn rng(mut self, rng: Arc<dyn Rng>) -> Self {
         self.rng = rng;
         self

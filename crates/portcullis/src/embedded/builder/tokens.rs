@@ -6,6 +6,28 @@ use secrecy::SecretString;
 use super::Builder;
 
 /// Tokens and sessions.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis::{Portcullis, token::Algorithm};
+///
+/// const DAY: Duration = Duration::from_secs(86_400);
+/// let builder = Portcullis::builder()
+///     .audience("articles")
+///     .access_ttl(Duration::from_secs(300))
+///     .refresh_ttl(DAY)
+///     .refresh_grace(Duration::from_secs(5))
+///     .absolute_ttl(30 * DAY)
+///     .leeway(Duration::from_secs(1))
+///     .algorithm(Algorithm::EdDSA)
+///     .rotate_keys_after(Some(30 * DAY));
+///
+/// // Or with a secret that is shared with those who verify, of whom some still have the one before.
+/// let shared = Portcullis::builder()
+///     .secret("a new secret, of 32 bytes or more")
+///     .previous_secret("an old secret of 32 bytes, or more");
+/// # drop((builder, shared));
+/// ```
 impl Builder {
     /// `iss` of the tokens, and `aud` unless that is told: the public https URL of the application, once others verify
     /// its tokens. `portcullis` unless told.

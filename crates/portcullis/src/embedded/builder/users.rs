@@ -9,6 +9,20 @@ use crate::{
 };
 
 /// Who may register, and which roles there are.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis::Portcullis;
+///
+/// let builder = Portcullis::builder()
+///     .service_name("Articles")
+///     .registration_enabled(false)
+///     .password_min_length(12)
+///     .max_failures(20)
+///     .audit_retention(Duration::from_secs(90 * 86_400));
+/// let for_a_load_test = Portcullis::builder().limits_enabled(false);
+/// # drop((builder, for_a_load_test));
+/// ```
 impl Builder {
     /// Whether people may make accounts for themselves; they may unless told.
     pub fn registration_enabled(mut self, enabled: bool) -> Self {

@@ -57,6 +57,13 @@ impl Introspection {
 
     /// For how long its answers are kept: 10 seconds unless told, 5 minutes at most. A token that the issuer revokes is good
     /// here for as long.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use portcullis::issuer::Introspection;
+    ///
+    /// fn asked_each_second(ask: Introspection) -> Introspection { ask.keep_for(Duration::from_secs(1)) }
+    /// ```
     #[must_use]
     pub fn keep_for(mut self, time: Duration) -> Self {
         self.kept_for = time;

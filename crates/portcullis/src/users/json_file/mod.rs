@@ -39,6 +39,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// async fn count(users: &JsonFile<User>, name: &str) -> Result<u32, UserStoreError> {
 ///     users.update(name, |user| { user.logins += 1; user.logins }).await
 /// }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("users.json");
+/// let users = JsonFile::<User>::open(path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct JsonFile<U> {
     files: Arc<Files>,
