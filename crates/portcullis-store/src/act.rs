@@ -1,5 +1,7 @@
 //! An act: what happens entirely or not at all.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use portcullis_core::{
     audit::ActContext,
@@ -23,6 +25,15 @@ pub(crate) trait Act: Send + Sync + 'static {
 
     /// Does it, inside a transaction that is rolled back on any error.
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Failure<Self::Error>>;
+}
+
+/// An act is not begun again, nor committed, later than this after it was asked for. What it revokes is denied for as long
+/// as a token can live that was issued before it, and a minute longer ([`retention`](portcullis_core::revocation::retention)):
+/// that minute also has the wait for the answer to a COMMIT, and the difference of clocks.
+pub(crate) const LONGEST: Duration = Duration::from_secs(45);
+
+pub(crate) fn late() -> sqlx::Error {
+    sqlx::Error::Protocol("the act took too long to be committed".to_owned())
 }
 
 /// Why an act did not happen.

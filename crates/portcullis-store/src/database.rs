@@ -64,6 +64,14 @@ impl Reader {
             Self::Postgres(connection) => connection.discard(),
         }
     }
+
+    /// The database owes no answer on it.
+    pub(crate) fn answered(&mut self) {
+        match self {
+            Self::Sqlite(connection) => connection.answered(),
+            Self::Postgres(connection) => connection.answered(),
+        }
+    }
 }
 
 impl Database {
@@ -175,6 +183,7 @@ impl Database {
     pub async fn pending_migrations(&self) -> Result<Vec<&'static str>, OpenError> {
         let mut reader = self.reader().await.map_err(OpenError::Schema)?;
         let pending = migration::pending(&mut reader.sql()).await?;
+        reader.answered();
         Ok(pending.iter().map(|migration| migration.name).collect())
     }
 
@@ -265,12 +274,14 @@ macro_rules! read {
                 let mut tries = $crate::postgres::Tries::default();
                 loop {
                     let mut reader = database.$reader().await.map_err($crate::act::store_error)?;
-                    let failure = {
+                    let ran = {
                         let $connection = &mut reader.sql();
-                        match $query.await {
-                            Ok(read) => break Ok(read),
-                            Err(failure) => failure,
-                        }
+                        $query.await
+                    };
+                    reader.answered();
+                    let failure = match ran {
+                        Ok(read) => break Ok(read),
+                        Err(failure) => failure,
                     };
                     if failure.spoils() {
                         reader.discard();

@@ -129,6 +129,14 @@ pub(crate) fn is_unknown_statement(error: &sqlx::Error) -> bool {
         if matches!(error.code().as_deref(), Some("0A000" | "42601")))
 }
 
+/// Whether the server has no such function, or lets this user not call it: it speaks the protocol of PostgreSQL and is something
+/// else.
+pub(crate) fn has_no_function(error: &sqlx::Error) -> bool {
+    // Undefined function, not supported, no privilege (PostgreSQL, appendix A).
+    matches!(error, sqlx::Error::Database(error)
+        if matches!(error.code().as_deref(), Some("42883" | "0A000" | "42501")))
+}
+
 /// Whether SQLite says that the file is something else (`SQLITE_NOTADB`).
 pub(crate) fn is_not_a_database(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some("26"))

@@ -165,6 +165,18 @@ pub enum OpenError {
         #[source]
         source: sqlx::Error,
     },
+    /// A migration does not get hold of its tables; the database is as it was before it.
+    #[error(
+        "migration {number} (`{name}`) cannot begin: another transaction holds the tables that it changes, for many minutes. \
+         Let the backup, copy or export end, or end what forgot to (`SELECT pid, state, xact_start, query FROM \
+         pg_stat_activity WHERE xact_start < now() - interval '1 minute'` tells), and run `portcullis migrate` again"
+    )]
+    TablesHeld {
+        /// Number of the migration.
+        number: i64,
+        /// Its name.
+        name: &'static str,
+    },
     /// The database did not answer while it was looked at.
     #[error("the database did not answer while its schema was read: {0}")]
     Schema(#[source] sqlx::Error),

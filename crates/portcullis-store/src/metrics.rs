@@ -64,6 +64,15 @@ pub(crate) fn tell(db: &Db, scrape: &mut Scrape<'_>) {
             }
         },
     );
+    let refused = match db {
+        Db::Sqlite(sqlite) => sqlite.writer.refused(),
+        Db::Postgres(_) => 0,
+    };
+    scrape.counter(
+        "portcullis_database_writer_refused_total",
+        "Acts that found no place in the queue of the one writer of SQLite, or were not begun in time.",
+        |series| series.put(&[], refused),
+    );
     scrape.gauge(
         "portcullis_database_writer_queue",
         "Acts that wait for the one writer of SQLite; 0 on PostgreSQL, which has none.",

@@ -18,6 +18,7 @@ use sqlx::{
     pool::{PoolConnection, PoolOptions},
 };
 use tokio::{
+    runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
@@ -26,6 +27,12 @@ use crate::PoolShare;
 
 /// Whoever waits for longer than this begins to doubt that the database is still where it was.
 const SOON: Duration = Duration::from_millis(300);
+/// How long a connection may take to say that it is fit for the next one, on its way back into the pool. Longer where it had
+/// answered before: a database that is slow is not helped by connecting anew.
+const FIT: Duration = Duration::from_secs(5);
+const FIT_UNANSWERED: Duration = Duration::from_secs(1);
+/// How long the end of a pool waits for its connections: a server that says nothing must not keep a process from ending.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// A pool from which connections are taken. Closing a share leaves the application's pool open.
 pub(crate) struct Connections<DB: sqlx::Database> {
@@ -80,9 +87,19 @@ struct Share {
 /// A connection, until it is dropped.
 pub(crate) struct Held<DB: sqlx::Database> {
     connection: PoolConnection<DB>,
+    fate: Fate,
     // Dropped after the connection.
     _place: Option<OwnedSemaphorePermit>,
     _entry: Option<OwnedSemaphorePermit>,
+}
+
+/// What becomes of a connection that is dropped.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// It may still owe an answer: whoever waited for it went away, or waited for too long.
+    Unanswered,
+    Answered,
+    Discarded,
 }
 
 impl<DB: sqlx::Database> Connections<DB> {
@@ -153,7 +170,7 @@ impl<DB: sqlx::Database> Connections<DB> {
     /// goes on.
     pub(crate) fn replace(&self, pool: Pool<DB>) {
         let old = self.pool.swap(Arc::new(pool));
-        tokio::spawn(async move { old.close().await });
+        tokio::spawn(close(old));
     }
 
     /// A connection.
@@ -176,20 +193,13 @@ impl<DB: sqlx::Database> Connections<DB> {
             None => None,
         };
         let Some(share) = &self.share else {
-            return Ok(Held {
-                connection: self.take().await?,
-                _place: None,
-                _entry: entry,
-            });
+            return Ok(Held::new(self.take().await?, None, entry));
         };
         // The application may have set its pool to wait for longer than anybody waits for us.
         let held = timeout(share.timeout, async {
             let place = Arc::clone(&share.places).acquire_owned().await;
-            Ok(Held {
-                _place: Some(place.map_err(|_| sqlx::Error::PoolClosed)?),
-                connection: self.take().await?,
-                _entry: entry,
-            })
+            let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
+            Ok(Held::new(self.take().await?, Some(place), entry))
         });
         held.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
@@ -220,27 +230,70 @@ impl<DB: sqlx::Database> Connections<DB> {
         taking.await
     }
 
-    /// Waits for what is under way; nothing is taken from it afterwards.
+    /// Waits for what is under way, within reason; nothing is taken from it afterwards.
     pub(crate) async fn close(&self) {
         match &self.share {
-            None => self.pool.load_full().close().await,
+            None => close(self.pool.load_full()).await,
             Some(share) => {
                 // Fails when it is closed already.
-                let _ = share.places.acquire_many(share.most).await;
+                let _ = timeout(FAREWELL, share.places.acquire_many(share.most)).await;
                 share.places.close();
             }
         }
     }
 }
 
-fn crowded() -> sqlx::Error {
+async fn close<DB: sqlx::Database>(pool: Arc<Pool<DB>>) {
+    if timeout(FAREWELL, pool.close()).await.is_err() {
+        tracing::warn!("connections to a database that says nothing are left behind");
+    }
+}
+
+pub(crate) fn crowded() -> sqlx::Error {
     sqlx::Error::Io(io::Error::other("too many wait for the database already"))
 }
 
 impl<DB: sqlx::Database> Held<DB> {
+    fn new(
+        connection: PoolConnection<DB>,
+        place: Option<OwnedSemaphorePermit>,
+        entry: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        Self {
+            connection,
+            fate: Fate::Unanswered,
+            _place: place,
+            _entry: entry,
+        }
+    }
+
     /// Nobody else gets this connection: something is wrong with it.
     pub(crate) fn discard(&mut self) {
-        self.connection.close_on_drop();
+        self.fate = Fate::Discarded;
+    }
+
+    /// The database owes no answer on it. A connection that is dropped without may be silent for ever.
+    pub(crate) fn answered(&mut self) {
+        if let Fate::Unanswered = self.fate {
+            self.fate = Fate::Answered;
+        }
+    }
+}
+
+impl<DB: sqlx::Database> Drop for Held<DB> {
+    /// By itself a connection goes back once it has answered a ping, and waits for that answer as long as TCP does: a quarter
+    /// of an hour, in which it takes a place of the pool. So the wait is bounded here.
+    fn drop(&mut self) {
+        let within = match self.fate {
+            Fate::Discarded => return self.connection.close_on_drop(),
+            Fate::Unanswered => FIT_UNANSWERED,
+            Fate::Answered => FIT,
+        };
+        if let Ok(runtime) = Handle::try_current() {
+            // What is not back in time is dropped with the future, and its place is free.
+            let back = self.connection.return_to_pool();
+            runtime.spawn(timeout(within, back));
+        }
     }
 }
 
@@ -270,4 +323,34 @@ where
         .max_connections(1)
         .acquire_timeout(timeout)
         .connect_lazy_with((*pool.connect_options()).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_testkit::{postgres::Postgres, stopwatch::Stopwatch};
+    use sqlx::postgres::PgPoolOptions;
+
+    use super::*;
+
+    /// It answered, and then no more: on its way back into the pool.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_connection_that_falls_silent_on_its_way_back_gives_its_place_up() {
+        let server = Postgres::start(&["fsync = off"]);
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(FIT * 3)
+            .connect_lazy(&server.url())
+            .unwrap();
+        let connections = Connections::own(pool);
+        let mut held = connections.acquire().await.unwrap();
+        sqlx::query("SELECT 1").execute(&mut *held).await.unwrap();
+        held.answered();
+        let silence = server.silence("backend_type = 'client backend'").await;
+        drop(held);
+        let waited = Stopwatch::start();
+        let mut next = connections.acquire().await.unwrap();
+        sqlx::query("SELECT 1").execute(&mut *next).await.unwrap();
+        assert!(waited.elapsed() < FIT * 2, "{:?}", waited.elapsed());
+        drop(silence);
+    }
 }

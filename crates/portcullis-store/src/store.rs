@@ -337,10 +337,12 @@ impl Store for Database {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        read!(self, reader, |c| upkeep::ping(c))
+        read!(self, feed_reader, |c| upkeep::ping(c))
     }
 
+    /// On the connection that nobody else takes: readiness is asked for by it, and a node whose other connections are all busy
+    /// is as good as any other.
     async fn database_time(&self) -> Result<Option<Timestamp>, StoreError> {
-        read!(self, reader, |c| upkeep::database_time(c))
+        read!(self, feed_reader, |c| upkeep::database_time(c))
     }
 }

@@ -303,6 +303,23 @@ impl Postgres {
         assert!(promoted, "not promoted: {}", self.told());
     }
 
+    /// Makes those of its processes say nothing more whom `whose` picks from `pg_stat_activity`; their connections stay open.
+    /// Until what this gives is dropped.
+    ///
+    /// # Panics
+    /// When it picks none.
+    pub async fn silence(&self, whose: &str) -> Silence {
+        let query = format!("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND {whose}");
+        let processes: Vec<i32> = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+            .fetch_all(&mut self.connect().await)
+            .await
+            .expect("its processes");
+        assert!(!processes.is_empty(), "nobody is {whose}");
+        let silence = Silence(processes.into_iter().filter_map(Pid::from_raw).collect());
+        silence.send(Signal::STOP);
+        silence
+    }
+
     /// Runs SQL.
     pub async fn sql(&self, sql: &'static str) {
         let mut connection = self.connect().await;
@@ -363,6 +380,24 @@ impl Postgres {
             .env_clear()
             .env("LC_ALL", "C.UTF-8");
         command
+    }
+}
+
+/// Processes of a server that say nothing, as after a power failure. Dropped, they go on.
+pub struct Silence(Vec<Pid>);
+
+impl Silence {
+    fn send(&self, signal: Signal) {
+        for process in &self.0 {
+            // It may have ended.
+            let _ = kill_process(*process, signal);
+        }
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        self.send(Signal::CONT);
     }
 }
 

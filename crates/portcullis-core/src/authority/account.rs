@@ -88,7 +88,7 @@ impl Authority {
                 store.set_password(&context, act).await
             })
             .await?;
-        Ok(self.grant_opened(&standing, session.as_ref())?)
+        Ok(self.grant_opened(&standing, session.as_ref(), context.now)?)
     }
 
     /// Deletes the caller's account.

@@ -36,6 +36,7 @@ impl Authority {
     {
         let act = act(Arc::clone(&self.store), context.clone());
         let (follower, context) = (Arc::clone(&self.follower), context.clone());
+        let (clock, retention) = (Arc::clone(&self.clock), self.retention);
         let settled = async move {
             let result = act.await;
             match &result {
@@ -44,7 +45,7 @@ impl Authority {
                     if let Some(error) = error.store_error() {
                         // Whether or not it happened.
                         if let StoreError::OutcomeUnknown { denied, .. } = error {
-                            follower.index().deny(denied, context.deny_until);
+                            follower.index().deny(denied, clock.now() + retention);
                         }
                         tracing::warn!(%error, request_id = context.request_id, "store.failed");
                     }

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::{Authority, Caller, TryLater};
 use crate::{
     access::{Principal, Scope},
+    clock::Timestamp,
     device::DeviceToken,
     id::{DeviceId, SessionId, TokenId},
     session::{NewSession, RefreshToken, StoredSession},
@@ -46,28 +47,36 @@ impl Authority {
         }
     }
 
-    /// The tokens of what an act opened.
+    /// The tokens of what an act opened that began at `asked`.
     pub(super) fn grant_opened(
         &self,
         standing: &Standing,
         session: Option<&StoredSession>,
+        asked: Timestamp,
     ) -> Result<TokenPair, TryLater> {
         let session =
             session.ok_or_else(|| TryLater::Unavailable("the store opened no session".to_owned()))?;
-        self.grant(standing, session)
+        self.grant(standing, session, asked)
     }
 
-    /// The tokens of a session.
-    pub(super) fn grant(&self, standing: &Standing, session: &StoredSession) -> Result<TokenPair, TryLater> {
+    /// The tokens of a session, as an act found it that began at `asked`. They live from then on: a process that is frozen
+    /// between the act and here would otherwise give out, once it wakes, what outlives the memory of a revocation that came
+    /// meanwhile.
+    pub(super) fn grant(
+        &self,
+        standing: &Standing,
+        session: &StoredSession,
+        asked: Timestamp,
+    ) -> Result<TokenPair, TryLater> {
         let now = self.clock.now();
         // Not beyond the end of its session: once that is over its row may be gone, and with it what a logout would end.
-        let expires_at = (now + self.config.access_ttl).min(session.idle_expires_at);
+        let expires_at = (asked + self.config.access_ttl).min(session.idle_expires_at);
         let (scopes, roles) = standing.narrowed(session.narrowed.as_deref());
         let principal = Principal {
             user: standing.user.id,
             session: session.id,
             token: TokenId::generate(now, &*self.rng),
-            issued_at: now,
+            issued_at: asked,
             expires_at,
             narrowed: session.narrowed.is_some(),
             scopes,

@@ -191,7 +191,7 @@ impl Authority {
                 OpenSessionError::Refused => LoginError::Invalid,
                 OpenSessionError::Store(error) => LoginError::TryLater(error.into()),
             })?;
-        Ok(self.grant_opened(&standing, session.as_ref())?)
+        Ok(self.grant_opened(&standing, session.as_ref(), context.now)?)
     }
 
     /// Notes a failed login for the audit log. Unknown identifiers appear as a keyed hash only: people type passwords

@@ -24,8 +24,10 @@ impl Authority {
         )?;
         let session = presented.session;
         let (rules, keys) = (self.config.sessions, self.session_keys.clone());
+        let context = self.context(caller);
+        let asked = context.now;
         let outcome = self
-            .act(&self.context(caller), move |store, context| async move {
+            .act(&context, move |store, context| async move {
                 let act = RefreshAct {
                     context,
                     presented,
@@ -37,7 +39,7 @@ impl Authority {
             .await
             .map_err(TryLater::from)?;
         match outcome {
-            RefreshOutcome::Granted { session, standing } => Ok(self.grant(&standing, &session)?),
+            RefreshOutcome::Granted { session, standing } => Ok(self.grant(&standing, &session, asked)?),
             RefreshOutcome::Refused(refusal) => {
                 tracing::info!(%session, reason = %refusal, request_id = caller.request_id, "refresh.refused");
                 Err(RefreshError::Invalid)

@@ -92,7 +92,7 @@ impl Authority {
                 UserActError::EmailTaken => RegisterError::EmailTaken,
                 other => RegisterError::TryLater(TryLater::Unavailable(other.to_string())),
             })?;
-        let pair = self.grant_opened(&standing, session.as_ref())?;
+        let pair = self.grant_opened(&standing, session.as_ref(), context.now)?;
         Ok((standing.user, pair))
     }
 }

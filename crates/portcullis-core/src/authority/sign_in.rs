@@ -340,7 +340,7 @@ impl Authority {
                 OpenSessionError::Refused => SignInError::Refused(SignInRefusal::Changed),
                 OpenSessionError::Store(error) => SignInError::TryLater(error.into()),
             })?;
-        Ok(self.grant_opened(&standing, session.as_ref())?)
+        Ok(self.grant_opened(&standing, session.as_ref(), context.now)?)
     }
 
     /// Ties the account of a profile that was checked to the caller, who is logged in.

@@ -248,11 +248,11 @@ impl<F: Feed + ?Sized> Follower<F> {
         let mut reader = self.reader.lock().await;
         let result = self.read_as(&mut reader).await;
         match &result {
-            Ok(()) if reader.failing => tracing::info!("the feed of revocations is read again"),
+            Ok(()) if reader.failing => tracing::info!("revocation.feed_read_again"),
             Err(error) if !reader.failing => tracing::warn!(
                 %error,
-                "the feed of revocations cannot be read: requests with tokens get 503 once the lease of {:?} lapses",
-                self.config.lease
+                lease = ?self.config.lease,
+                "revocation.feed_unreadable: requests with tokens get 503 once the lease lapses"
             ),
             _ => {}
         }
@@ -270,7 +270,10 @@ impl<F: Feed + ?Sized> Follower<F> {
         // Entries were sorted out by a wall clock that has since been set back: tokens that they void are valid
         // again.
         if self.clock.now() + SKEW < reader.sorted_out_at {
-            tracing::warn!("the clock was set back: the feed of revocations is loaded anew");
+            tracing::warn!(
+                reason = "clock",
+                "revocation.reload: the clock was set back, so the whole feed is loaded anew"
+            );
             reader.position = None;
         }
         if let Some(position) = reader.position {
@@ -284,7 +287,10 @@ impl<F: Feed + ?Sized> Follower<F> {
                 self.renew(start);
                 return Ok(());
             }
-            tracing::warn!("the store went back in time: the feed of revocations is loaded anew");
+            tracing::warn!(
+                reason = "store",
+                "revocation.reload: the store went back in time, so the whole feed is loaded anew"
+            );
             reader.position = None;
         }
         let start = self.clock.monotonic();

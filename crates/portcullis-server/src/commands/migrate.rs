@@ -12,7 +12,9 @@ use crate::{
 /// Bring the schema of the database up to date
 ///
 /// Safe beside running servers, and from several places at once: each migration is one transaction, and whoever comes
-/// second finds it done. A server brings a SQLite file up to date by itself; on PostgreSQL it does with
+/// second finds it done. On PostgreSQL one that waits for a table (a backup reads it, a copy) lets others pass and tries
+/// again, for up to ten minutes; one that builds an index on a large table keeps writes to that table waiting meanwhile,
+/// so run it in a quiet hour. A server brings a SQLite file up to date by itself; on PostgreSQL it does with
 /// `serve --migrate` only.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]

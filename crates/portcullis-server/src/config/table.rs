@@ -90,7 +90,8 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key(
         "database.timeout",
-        Time(Duration::from_millis(100), MINUTE),
+        // An act must be over well within the minute for which a revocation is remembered beyond the life of a token.
+        Time(Duration::from_millis(100), Duration::from_secs(10)),
         Is("5s"),
         "How long to wait for a connection, and for one statement. What takes longer is answered 503.",
     ),

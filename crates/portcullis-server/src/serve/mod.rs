@@ -12,6 +12,10 @@ mod version;
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum_server::{Handle, tls_rustls::RustlsConfig};
@@ -97,18 +101,32 @@ async fn serve(settings: Settings, traces: Option<&Exporter>) -> Result<(), Serv
         settings.http.drain_timeout,
     )?;
 
-    let installation = Installation::create(&settings, address).await?;
+    // Loading the feed may take minutes.
+    let stopped = signals::first()?;
+    let installation = tokio::select! {
+        created = Installation::create(&settings, address) => created?,
+        () = stopped => {
+            tracing::info!("stopped before it served");
+            return Ok(());
+        }
+    };
     if settings.dev {
         installation.seed().await?;
     } else if settings.is_public(address) {
         installation.refuse_dev_password(address).await?;
     }
     let app = app::app(&installation.portcullis)?;
+    let broken = Arc::new(AtomicBool::new(false));
     let work = tokio::spawn({
-        let (portcullis, handle) = (installation.portcullis.clone(), handle.clone());
+        let (portcullis, handle, broken) = (
+            installation.portcullis.clone(),
+            handle.clone(),
+            Arc::clone(&broken),
+        );
         async move {
             portcullis.broke().await;
-            // Only by a defect: a server that may not learn of revocations must not go on.
+            // Only by a defect: a server that may not learn of revocations must not go on. Noted first: what follows ends.
+            broken.store(true, Ordering::SeqCst);
             handle.shutdown();
         }
     });
@@ -130,11 +148,14 @@ async fn serve(settings: Settings, traces: Option<&Exporter>) -> Result<(), Serv
     if let Some(telling) = telling {
         telling.shutdown();
     }
-    let broken = work.is_finished();
     work.abort();
     installation.close().await;
     tracing::info!("stopped");
-    if broken { Err(ServeError::Broken) } else { Ok(()) }
+    if broken.load(Ordering::SeqCst) {
+        Err(ServeError::Broken)
+    } else {
+        Ok(())
+    }
 }
 
 /// Says where the server is, and what comes next on the first start.

@@ -42,6 +42,18 @@ pub(super) fn watch(
     Ok(())
 }
 
+/// Resolves with the first signal from now on that ends the server: for what goes on before it serves.
+pub(super) fn first() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
 fn reload(tls: Option<&(TlsSettings, RustlsConfig, Expiry)>) {
     let Some((settings, serving, expiry)) = tls else {
         return tracing::info!("SIGHUP: there is no certificate to reload");
@@ -49,8 +61,8 @@ fn reload(tls: Option<&(TlsSettings, RustlsConfig, Expiry)>) {
     match load_tls(settings) {
         Ok(fresh) => {
             serving.reload_from_config(fresh.told(settings, expiry));
-            tracing::info!(cert = %settings.cert.display(), "certificate reloaded");
+            tracing::info!(cert = %settings.cert.display(), "tls.reloaded");
         }
-        Err(error) => tracing::error!(%error, "the certificate was not reloaded; the one before stays"),
+        Err(error) => tracing::error!(%error, "tls.reload_failed: the certificate before stays"),
     }
 }

@@ -146,6 +146,15 @@ impl Place {
 pub(crate) struct Begun(Child);
 
 impl Begun {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        kill(self.0.id(), signal);
+    }
+
+    /// Its code, once it ended.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        self.0.wait().unwrap().code()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()
     }

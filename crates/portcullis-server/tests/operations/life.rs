@@ -1,5 +1,6 @@
 use std::io::{Read, Write as _};
 
+use portcullis_testkit::stopwatch::Stopwatch;
 use rustix::process::Signal;
 
 use crate::harness::{Place, Server, chmod, mode};
@@ -108,6 +109,25 @@ fn a_master_key_that_others_can_read_is_refused() {
     chmod(&place.path("portcullis-data/master.key"), 0o644);
     let said = place.run(&["serve", "--listen", "127.0.0.1:0"]).failed();
     assert!(said.contains("mode 644") && said.contains("chmod 600"), "{said}");
+}
+
+/// A start may take minutes: of a large feed, of a database that does not come.
+#[test]
+fn sigterm_and_sigint_end_a_start_at_once_and_with_0() {
+    // It takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://ada@{}/accounts", silent.local_addr().unwrap());
+    for signal in [Signal::TERM, Signal::INT] {
+        let place = Place::new()
+            .env("PORTCULLIS_DATABASE__URL", &url)
+            .env("PORTCULLIS_DATABASE__TIMEOUT", "10s");
+        let mut starting = place.begin(&["serve", "--listen", "127.0.0.1:0"]);
+        let _connection = silent.accept().unwrap();
+        let waited = Stopwatch::start();
+        starting.signal(signal);
+        assert_eq!(starting.ended(), Some(0));
+        assert!(waited.elapsed().as_secs() < 5, "{:?}", waited.elapsed());
+    }
 }
 
 #[test]

@@ -83,12 +83,12 @@ fn sighup_brings_the_new_certificate_and_keeps_the_old_one_when_that_is_broken()
     // Half a renewal: the certificate is there, its key is not yet.
     place.write("cert.pem", &second.pem);
     server.signal(Signal::HUP);
-    server.wait_for("the certificate was not reloaded");
+    server.wait_for("tls.reload_failed");
     get(&server, &first).unwrap();
 
     place.write("key.pem", &second.key);
     server.signal(Signal::HUP);
-    server.wait_for("certificate reloaded");
+    server.wait_for("tls.reloaded");
     get(&server, &second).unwrap();
     assert!(get(&server, &first).is_err());
     assert_eq!(server.terminate(), Some(0));

@@ -41,6 +41,7 @@ pub(crate) async fn stream(
         }
         give(lane, &read, take).await?;
     }
+    reader.answered();
     Ok(lanes)
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -31,6 +31,8 @@ pub(crate) struct Hosts {
     /// The newest timeline that was seen. Each promotion begins one (PostgreSQL, section 25.3.5): a host that takes writes on
     /// an older one is a primary that does not know yet that it is none.
     timeline: AtomicU32,
+    /// What was wrong when it was last said: each look finds it again.
+    said: Mutex<Amiss>,
     doubts: Notify,
 }
 
@@ -51,6 +53,7 @@ impl Hosts {
                 .collect(),
             current: AtomicUsize::new(0),
             timeline: AtomicU32::new(0),
+            said: Mutex::default(),
             doubts: Notify::new(),
         }
     }
@@ -145,38 +148,82 @@ impl Hosts {
         looked.sort_unstable_by_key(|(at, _)| *at);
         let current = self.current.load(Ordering::SeqCst);
         let known = self.timeline.load(Ordering::SeqCst);
-        let mut best: Option<(u32, usize)> = None;
-        let mut refusals = Vec::new();
-        for (at, look) in looked {
-            match look {
-                Ok(timeline) if timeline < known => {
-                    tracing::error!(
-                        host = host(&self.all[at]),
-                        "a host of the database takes writes, and is the primary no longer: stop it"
-                    );
-                    refusals.push((at, No::Outdated));
-                }
-                Ok(timeline) => {
-                    let better = best.is_none_or(|(newest, _)| timeline > newest)
-                        || (at == current && best.is_some_and(|(newest, _)| timeline == newest));
-                    if let Some((_, other)) = best {
-                        tracing::error!(
-                            hosts = format!("{}, {}", host(&self.all[other]), host(&self.all[at])),
-                            "two hosts of the database take writes: stop the one that is no longer the primary"
-                        );
-                    }
-                    if better {
-                        best = Some((timeline, at));
-                    }
-                }
-                Err(no) => refusals.push((at, no)),
-            }
-        }
-        let (timeline, at) = best.ok_or(refusals)?;
+        let found = weigh(looked, current, known);
+        self.report(found.amiss);
+        let (timeline, at) = found.best.ok_or(found.refusals)?;
         self.timeline.store(timeline, Ordering::SeqCst);
         self.current.store(at, Ordering::SeqCst);
         Ok(())
     }
+
+    /// Says what is amiss once, until something else is.
+    fn report(&self, amiss: Amiss) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if *said == amiss {
+            return;
+        }
+        for at in amiss.outdated.iter().filter(|at| !said.outdated.contains(at)) {
+            tracing::error!(
+                host = host(&self.all[*at]),
+                "database.old_primary: a host of the database takes writes, and is the primary no longer: stop it"
+            );
+        }
+        if amiss.writers.len() > 1 && amiss.writers != said.writers {
+            let hosts: Vec<_> = amiss.writers.iter().map(|at| host(&self.all[*at])).collect();
+            tracing::error!(
+                hosts = hosts.join(", "),
+                "database.several_primaries: several hosts of the database take writes: stop the one that is no longer the primary"
+            );
+        }
+        *said = amiss;
+    }
+}
+
+/// What an operator has to do something about, as places in the list of hosts.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Amiss {
+    /// They take writes, on a timeline that is over.
+    outdated: Vec<usize>,
+    /// They take writes, each on a timeline. What has no timelines may well have many that write.
+    writers: Vec<usize>,
+}
+
+/// What came of a look at all hosts.
+struct Found {
+    /// Timeline and place of the host to use.
+    best: Option<(u32, usize)>,
+    refusals: Vec<(usize, No)>,
+    amiss: Amiss,
+}
+
+/// The host of the newest timeline that takes writes; of several the `current` one, else the first.
+fn weigh(looked: Vec<(usize, Result<u32, No>)>, current: usize, known: u32) -> Found {
+    let mut found = Found {
+        best: None,
+        refusals: Vec::new(),
+        amiss: Amiss::default(),
+    };
+    for (at, look) in looked {
+        match look {
+            Ok(timeline) if timeline < known => {
+                found.amiss.outdated.push(at);
+                found.refusals.push((at, No::Outdated));
+            }
+            Ok(timeline) => {
+                let better = found
+                    .best
+                    .is_none_or(|(newest, _)| timeline > newest || (at == current && timeline == newest));
+                if better {
+                    found.best = Some((timeline, at));
+                }
+                if timeline > 0 {
+                    found.amiss.writers.push(at);
+                }
+            }
+            Err(no) => found.refusals.push((at, no)),
+        }
+    }
+    found
 }
 
 /// The timeline of a host that takes writes; 0 where there is no choice, or none.
@@ -205,13 +252,17 @@ async fn look_at(connection: &mut PgConnection, many: bool) -> Result<Option<u32
     if !many {
         return Ok(Some(0));
     }
-    // What speaks the protocol and is something else has no timelines.
     let file: Result<String, _> = sqlx::query_scalar("SELECT pg_walfile_name(pg_current_wal_lsn())")
         .fetch_one(connection)
         .await;
-    let timeline = file
-        .ok()
-        .and_then(|name| u32::from_str_radix(name.get(..8)?, 16).ok());
+    let timeline = match file {
+        Ok(name) => name
+            .get(..8)
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok()),
+        Err(error) if dialect::has_no_function(&error) => None,
+        // Not to know the timeline is not to be on an old one: the true primary was slow, or is being shut down.
+        Err(error) => return Err(error),
+    };
     Ok(Some(timeline.unwrap_or(0)))
 }
 
@@ -226,6 +277,7 @@ impl Scout {
     /// Tells `moved` of each new host.
     pub(super) fn begin(hosts: Arc<Hosts>, moved: impl Fn(PgConnectOptions) + Send + 'static) -> Self {
         Self(tokio::spawn(async move {
+            let mut nowhere = None;
             loop {
                 tokio::select! {
                     () = hosts.doubts.notified() => {}
@@ -233,14 +285,26 @@ impl Scout {
                 }
                 let before = hosts.current.load(Ordering::SeqCst);
                 match hosts.find().await {
-                    Ok(()) if hosts.current.load(Ordering::SeqCst) != before => {
+                    Ok(()) => {
                         let now = hosts.current();
-                        tracing::warn!(host = host(&now), "the database is at another host now");
-                        moved(now);
+                        let lost = nowhere.take().is_some();
+                        if hosts.current.load(Ordering::SeqCst) != before {
+                            tracing::warn!(
+                                host = host(&now),
+                                "database.moved: the database is at another host now"
+                            );
+                            moved(now);
+                        } else if lost {
+                            tracing::info!(host = host(&now), "database.back: the database is where it was");
+                        }
                     }
-                    Ok(()) => {}
                     Err(refusals) => {
-                        tracing::warn!(error = %hosts.refused(refusals), "the database is nowhere");
+                        let error = hosts.refused(refusals).to_string();
+                        // Up to five times a second otherwise.
+                        if nowhere.as_ref() != Some(&error) {
+                            tracing::warn!(%error, "database.nowhere: the database is nowhere");
+                            nowhere = Some(error);
+                        }
                         hosts.doubt();
                     }
                 }
@@ -253,5 +317,82 @@ impl Scout {
 impl Drop for Scout {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_testkit::database::TestDatabase;
+    use sqlx::{AssertSqlSafe, Executor as _};
+
+    use super::*;
+
+    fn standby() -> Result<u32, No> {
+        Err(No::Standby)
+    }
+
+    #[test]
+    fn the_newest_timeline_is_taken_and_the_others_are_told_of() {
+        let found = weigh(vec![(0, Ok(3)), (1, standby()), (2, Ok(4))], 0, 3);
+        assert_eq!(found.best, Some((4, 2)));
+        assert_eq!(found.amiss.writers, [0, 2]);
+        assert_eq!(found.refusals.len(), 1);
+
+        let found = weigh(vec![(0, Ok(3)), (1, standby())], 0, 4);
+        assert_eq!(found.best, None, "a primary of the past is none");
+        assert_eq!(found.amiss.outdated, [0]);
+    }
+
+    #[test]
+    fn a_database_in_which_many_hosts_write_is_as_it_should_be() {
+        let found = weigh(vec![(0, Ok(0)), (1, Ok(0)), (2, Ok(0))], 1, 0);
+        assert_eq!(
+            found.best,
+            Some((0, 1)),
+            "no reason to leave the host that it has"
+        );
+        assert_eq!(found.amiss, Amiss::default());
+    }
+
+    #[test]
+    fn what_is_amiss_is_remembered_as_said() {
+        let options = PgConnectOptions::new_without_pgpass();
+        let hosts = Hosts::new(vec![options.clone(), options]);
+        let said = |hosts: &Hosts| hosts.said.lock().unwrap().outdated.clone();
+        let amiss = |outdated: &[usize]| Amiss {
+            outdated: outdated.to_vec(),
+            writers: Vec::new(),
+        };
+        hosts.report(amiss(&[1]));
+        assert_eq!(said(&hosts), [1]);
+        hosts.report(amiss(&[]));
+        assert_eq!(said(&hosts), [0; 0], "when it comes again it is said again");
+    }
+
+    /// A host whose timeline cannot be read at present would be taken for one of the past, and its operator be told to stop
+    /// the true primary.
+    #[tokio::test]
+    async fn a_timeline_that_cannot_be_read_is_none_and_not_an_old_one() {
+        let db = TestDatabase::postgres().await;
+        let mut connection = db.postgres_connection().await;
+        assert!(look_at(&mut connection, true).await.unwrap() > Some(0));
+        connection
+            .execute("CREATE SCHEMA before; SET search_path = before, pg_catalog, public")
+            .await
+            .unwrap();
+        for (code, known) in [
+            ("57014", false),
+            ("53200", false),
+            ("42501", true),
+            ("0A000", true),
+        ] {
+            let fail = format!(
+                "CREATE OR REPLACE FUNCTION before.pg_walfile_name(pg_lsn) RETURNS text LANGUAGE plpgsql AS
+                 'BEGIN RAISE EXCEPTION USING ERRCODE = ''{code}''; END'"
+            );
+            connection.execute(AssertSqlSafe(fail)).await.unwrap();
+            let looked = look_at(&mut connection, true).await;
+            assert_eq!(looked.ok(), known.then_some(Some(0)), "{code}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! PostgreSQL: a transaction per act, run again when it meets another one.
 
 mod hosts;
+#[cfg(test)]
+mod tests;
 mod tries;
 mod url;
 mod word;
@@ -18,7 +20,7 @@ pub(crate) use self::{hosts::Hosts, tries::Tries, url::parse as hosts_of};
 use self::{hosts::Scout, word::Word};
 use crate::{
     DatabaseOptions, OpenError, PoolShare,
-    act::{Act, Done, Failure, carry_out, store_error},
+    act::{Act, Done, Failure, LONGEST, carry_out, late, store_error},
     dialect, migration,
     pool::{self, Connections},
     role::RoleCache,
@@ -35,8 +37,12 @@ pub(crate) struct Postgres {
     /// Follows the primary, where there are many hosts.
     scout: Option<Scout>,
     timeout: Duration,
+    longest: Duration,
     roles: Arc<RoleCache>,
 }
+
+/// Most that the answer to a COMMIT is waited for, whatever the setting is.
+const COMMIT: Duration = Duration::from_secs(10);
 
 impl Postgres {
     pub(crate) async fn open(
@@ -74,6 +80,7 @@ impl Postgres {
                 .then(|| Word::begin(move || pool(hosts.current(), 1, patience), patience)),
             scout,
             timeout: patience,
+            longest: LONGEST,
             roles,
         };
         opened.ready(&place, options.migrate).await?;
@@ -116,6 +123,7 @@ impl Postgres {
             word: Some(Word::begin(move || pool::beside(&lent, patience), patience)),
             scout: None,
             timeout: patience,
+            longest: LONGEST,
             roles,
         };
         opened.ready(&place, share.migrate).await?;
@@ -158,17 +166,25 @@ impl Postgres {
     /// Carries out an act. It is run again where nothing of it remains for sure: it met another one, or its connection broke
     /// before COMMIT was sent.
     pub(crate) async fn act<A: Act>(&self, act: A) -> Result<Done<A::Output>, A::Error> {
-        let mut tries = Tries::default();
+        let mut tries = Tries::within(self.longest);
         loop {
             let mut connection = match self.pool.acquire().await {
                 Ok(connection) => connection,
                 // It was waited for already.
                 Err(error) => return Err(Failure::Database(error).into_error()),
             };
-            let failure = match self.attempt(&act, &mut connection).await {
-                Ok(result) => return result,
-                Err(failure) => failure,
+            let failure = match self.attempt(&act, &mut connection, &tries).await {
+                Ok(committed) => {
+                    connection.answered();
+                    return Ok(committed);
+                }
+                Err(Attempt::Unknown(error)) => {
+                    connection.discard();
+                    return Err(error.into());
+                }
+                Err(Attempt::Failed(failure)) => failure,
             };
+            connection.answered();
             if failure.spoils() {
                 connection.discard();
             }
@@ -183,19 +199,23 @@ impl Postgres {
         }
     }
 
-    /// Runs an act once. The outer error: nothing happened for sure; the inner one: what to answer.
+    /// Runs an act once.
     async fn attempt<A: Act>(
         &self,
         act: &A,
         connection: &mut PgConnection,
-    ) -> Result<Result<Done<A::Output>, A::Error>, Failure<A::Error>> {
+        tries: &Tries,
+    ) -> Result<Done<A::Output>, Attempt<A::Error>> {
         let mut transaction = self.begin(connection).await?;
         // The server ends each statement in time; this is for a server that no longer says anything.
         let ran = timeout(
             self.timeout * 2,
             carry_out(act, Connection::Postgres(&mut transaction), &self.roles),
         );
-        let done = ran.await.map_err(|_| Failure::Database(silent()))??;
+        let done = ran.await.map_err(|_| silent())??;
+        if tries.are_over() {
+            return Err(Attempt::Failed(Failure::Database(late())));
+        }
         self.commit(transaction, done).await
     }
 
@@ -216,12 +236,12 @@ impl Postgres {
             .unwrap_or_else(|_| Err(silent()))
     }
 
-    async fn commit<T, E: From<StoreError>>(
+    async fn commit<T, E>(
         &self,
         transaction: Transaction<'_, Engine>,
         done: Done<T>,
-    ) -> Result<Result<Done<T>, E>, Failure<E>> {
-        let committed = timeout(self.timeout, transaction.commit()).await;
+    ) -> Result<Done<T>, Attempt<E>> {
+        let committed = timeout(self.timeout.min(COMMIT), transaction.commit()).await;
         if let Some(word) = &self.word
             && !done.changes.is_empty()
         {
@@ -229,19 +249,16 @@ impl Postgres {
             word.say();
         }
         let error = match committed {
-            Ok(Ok(())) => return Ok(Ok(done)),
-            Ok(Err(error)) if dialect::certainly_rolled_back(&error) => {
-                return Err(Failure::Database(error));
-            }
+            Ok(Ok(())) => return Ok(done),
+            Ok(Err(error)) if dialect::certainly_rolled_back(&error) => return Err(error.into()),
             Ok(Err(error)) => error,
             Err(_) => silent(),
         };
-        tracing::error!(%error, "the outcome of a COMMIT is unknown");
-        let unknown = StoreError::OutcomeUnknown {
+        tracing::error!(%error, "store.commit_unknown: what the act would have revoked is denied on this node");
+        Err(Attempt::Unknown(StoreError::OutcomeUnknown {
             denied: done.changes.into_iter().map(|change| change.kind).collect(),
             source: error.into(),
-        };
-        Ok(Err(unknown.into()))
+        }))
     }
 
     /// Resolves when a node says that it wrote to the feed.
@@ -260,6 +277,20 @@ impl Postgres {
         timeout(self.timeout * 2, read)
             .await
             .unwrap_or_else(|_| Err(store_error(silent())))
+    }
+}
+
+/// Why an act that was run once did not succeed.
+enum Attempt<E> {
+    /// Nothing of it remains.
+    Failed(Failure<E>),
+    /// Whether it happened nobody knows.
+    Unknown(StoreError),
+}
+
+impl<E, F: Into<Failure<E>>> From<F> for Attempt<E> {
+    fn from(failure: F) -> Self {
+        Self::Failed(failure.into())
     }
 }
 

@@ -9,6 +9,7 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, pool::PoolConnection};
 use crate::{
     act::store_error,
     dialect, migration,
+    pause::jittered,
     sql::{Connection, execute, fetch_optional},
 };
 
@@ -20,6 +21,9 @@ const BATCH: i64 = 1_000;
 
 /// How often to run a statement that met another one.
 const ATTEMPTS: usize = 5;
+
+/// Before it is run again.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// A pool of an application.
 ///
@@ -184,7 +188,10 @@ impl<'p> RevokedTokens<'p> {
                     self.make_table().await?;
                     made = true;
                 }
-                Err(error) if dialect::worth_retrying(&error) => {}
+                Err(error) if dialect::worth_retrying(&error) => {
+                    drop(held);
+                    tokio::time::sleep(jittered(PAUSE)).await;
+                }
                 result => return result,
             }
         }

@@ -9,7 +9,8 @@ use sqlx::SqliteConnection;
 use tokio::sync::oneshot;
 
 use crate::{
-    act::{Act, Done, Failure, carry_out, store_error},
+    act::{Act, Done, Failure, LONGEST, carry_out, late, store_error},
+    postgres::Tries,
     role::RoleCache,
     sql::Connection,
 };
@@ -68,6 +69,7 @@ pub(super) type Answer<A> = Result<Done<<A as Act>::Output>, <A as Act>::Error>;
 /// An act, and who waits for it.
 pub(super) struct Queued<A: Act> {
     act: A,
+    tries: Tries,
     claim: Claim,
     result: Option<Ran<A>>,
     reply: Option<oneshot::Sender<Answer<A>>>,
@@ -79,6 +81,7 @@ impl<A: Act> Queued<A> {
         let claim = Claim::default();
         let queued = Self {
             act,
+            tries: Tries::within(LONGEST),
             claim: claim.clone(),
             result: None,
             reply: Some(reply),
@@ -110,7 +113,12 @@ impl<A: Act> Job for Queued<A> {
     }
 
     async fn run(&mut self, connection: &mut SqliteConnection, roles: &RoleCache) -> Outcome {
-        let result = carry_out(&self.act, Connection::Sqlite(connection), roles).await;
+        // The file was held for long: what the act revokes would be believed again before the last token dies.
+        let result = if self.tries.are_over() {
+            Err(Failure::Database(late()))
+        } else {
+            carry_out(&self.act, Connection::Sqlite(connection), roles).await
+        };
         let outcome = if result.is_ok() {
             Outcome::Done
         } else {

@@ -56,7 +56,7 @@ impl Sqlite {
         let readers = opener.readers(options.max_connections.max(1), Duration::from_secs(600));
         let feed = opener.readers(1, Duration::from_secs(600));
         Ok(Self {
-            writer: Writer::start(connection, opener, roles),
+            writer: Writer::start(connection, opener, roles, options.queue),
             readers: Connections::own(readers).bounded(options.max_connections.max(1), options.queue),
             feed: Connections::own(feed),
         })
@@ -79,7 +79,7 @@ impl Sqlite {
         close_to(OTHERS, &opener.path);
         let connection = opener.ready(share.migrate).await?;
         Ok(Self {
-            writer: Writer::start(connection, opener, roles),
+            writer: Writer::start(connection, opener, roles, share.queue),
             readers,
             feed: Connections::own(own),
         })

@@ -1,16 +1,19 @@
 use std::{sync::Arc, time::Duration};
 
+use portcullis_core::metrics::Counter;
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{
+    Mutex, Semaphore,
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 
 use super::{
     Opener,
     job::{Answer, BatchEnd, Job, Outcome, Queued, not_begun},
 };
-use crate::{act::Act, dialect, role::RoleCache};
+use crate::{act::Act, dialect, pool::crowded, role::RoleCache};
 
-/// Acts that may wait. At some 20 microseconds each, a full queue is far below any timeout.
-const QUEUE: usize = 1024;
 /// Acts in one transaction: one write to the disk is shared by so many at most.
 const BATCH: usize = 128;
 
@@ -22,15 +25,27 @@ enum Message {
 /// The one who writes. Acts queue up; each transaction takes what is there, and every act is answered after its COMMIT.
 pub(crate) struct Writer {
     queue: mpsc::Sender<Message>,
+    refused: Counter,
     timeout: Duration,
 }
 
 impl Writer {
-    pub(super) fn start(connection: SqliteConnection, opener: Opener, roles: Arc<RoleCache>) -> Self {
-        let (queue, messages) = mpsc::channel(QUEUE);
+    /// Of those that come while it is at work, `queue` may wait.
+    pub(super) fn start(
+        connection: SqliteConnection,
+        opener: Opener,
+        roles: Arc<RoleCache>,
+        queue: u32,
+    ) -> Self {
+        let places = usize::try_from(queue).unwrap_or(Semaphore::MAX_PERMITS);
+        let (queue, messages) = mpsc::channel(places.clamp(1, Semaphore::MAX_PERMITS));
         let timeout = opener.timeout;
         tokio::spawn(work(messages, Some(connection), opener, roles));
-        Self { queue, timeout }
+        Self {
+            queue,
+            refused: Counter::default(),
+            timeout,
+        }
     }
 
     /// How many acts wait.
@@ -38,12 +53,21 @@ impl Writer {
         self.queue.max_capacity() - self.queue.capacity()
     }
 
+    /// How many acts were not done in time, or found no place to wait, since the start.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.get()
+    }
+
     /// Carries out an act.
     pub(crate) async fn act<A: Act>(&self, act: A) -> Answer<A> {
-        let place = match tokio::time::timeout(self.timeout, self.queue.reserve()).await {
-            Ok(Ok(place)) => place,
-            Ok(Err(_)) => return Err(not_begun::<A>(sqlx::Error::PoolClosed)),
-            Err(_) => return Err(not_begun::<A>(sqlx::Error::PoolTimedOut)),
+        let place = match self.queue.try_reserve() {
+            Ok(place) => place,
+            Err(TrySendError::Closed(())) => return Err(not_begun::<A>(sqlx::Error::PoolClosed)),
+            // Told at once: a file that is held for seconds must not have a pile of requests waiting for it.
+            Err(TrySendError::Full(())) => {
+                self.refused.add(1);
+                return Err(not_begun::<A>(crowded()));
+            }
         };
         let (queued, claim, mut answer) = Queued::new(act);
         place.send(Message::Act(Box::new(queued)));
@@ -51,6 +75,7 @@ impl Writer {
             return answer.unwrap_or_else(|_| Err(not_begun::<A>(sqlx::Error::PoolClosed)));
         }
         if claim.abandon() {
+            self.refused.add(1);
             return Err(not_begun::<A>(sqlx::Error::PoolTimedOut));
         }
         // It has begun, so there will be an outcome, and only that may be told.
@@ -178,7 +203,7 @@ impl Batch {
             }
             Err(error) => {
                 // What reached the log may count after all, once it is read anew.
-                tracing::error!(%error, "the outcome of a COMMIT is unknown");
+                tracing::error!(%error, "store.commit_unknown: what its acts would have revoked is denied here");
                 let _ = run(&mut connection, "ROLLBACK").await;
                 self.answer(&BatchEnd::Unknown(Arc::new(error)));
                 None

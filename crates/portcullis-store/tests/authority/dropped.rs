@@ -20,8 +20,8 @@ use crate::fixture::{World, by, config};
 
 /// Begins it and drops it, as a server does when the client goes away at once.
 fn begin_and_drop<T>(request: impl Future<Output = T>) {
-    let begun = pin!(request).poll(&mut Context::from_waker(Waker::noop()));
-    assert!(matches!(begun, Poll::Pending), "nothing is left to drop");
+    // On a busy machine another thread may do all of it during this one poll: then there is nothing to see.
+    let _: Poll<T> = pin!(request).poll(&mut Context::from_waker(Waker::noop()));
 }
 
 /// Waits until this node, which reads no feed here, no longer believes the token.

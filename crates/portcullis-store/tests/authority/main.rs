@@ -6,6 +6,7 @@ mod devices;
 mod dropped;
 mod ended;
 mod fixture;
+mod late;
 mod maintenance;
 mod providers;
 mod races;

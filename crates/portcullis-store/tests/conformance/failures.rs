@@ -228,6 +228,9 @@ async fn postgres_the_feed_is_read_however_busy_the_rest_is() {
     while waiting(&mut held).await < 2 {}
     let feed = world.store.load_feed(world.now()).await.unwrap();
     assert_eq!(feed.changes, []);
+    // A balancer that took out every node whose pool is busy would leave none.
+    world.store.ping().await.unwrap();
+    assert!(world.store.database_time().await.unwrap().is_some());
     held.execute("COMMIT").await.unwrap();
     for act in stuck {
         act.await.unwrap().unwrap();

@@ -1,11 +1,12 @@
 //! How the schema comes about, and that it is the same on both engines.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use portcullis_store::{Database, DatabaseOptions, OpenError};
 use portcullis_testkit::database::{Engine, TestDatabase};
+use sqlx::Executor as _;
 
-use crate::fixture::{World, at_once};
+use crate::fixture::{World, at_once, waiting};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
@@ -216,10 +217,41 @@ async fn the_version_before_runs_on_a_schema_that_was_expanded() {
     }
 }
 
+/// Who waits for a table makes all others wait that come after it. A migration waits for as long as a backup takes, which
+/// holds every table that it reads; logins do not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_a_migration_that_waits_for_a_table_lets_others_pass() {
+    let db = TestDatabase::open(Engine::Postgres).await;
+    db.tamper(
+        "ALTER TABLE portcullis_users DROP COLUMN password_epoch;
+         DROP INDEX portcullis_users_disabled;
+         DROP TABLE portcullis_session_origins, portcullis_identities, portcullis_spent;
+         DELETE FROM portcullis_migrations WHERE number > 1;",
+    )
+    .await;
+    let (mut backup, mut login) = (db.postgres_connection().await, db.postgres_connection().await);
+    let look = "SELECT id FROM portcullis_users";
+    backup.execute("BEGIN").await.unwrap();
+    backup.execute(look).await.unwrap();
+    let migrating = {
+        let options = db.options();
+        tokio::spawn(async move { Database::open(&options).await })
+    };
+    while waiting(&mut backup).await == 0 {
+        assert!(!migrating.is_finished(), "it waits for the backup");
+    }
+    let passed = tokio::time::timeout(Duration::from_secs(10), login.execute(look)).await;
+    passed.expect("it passes the migration").unwrap();
+    backup.execute("COMMIT").await.unwrap();
+    let database = migrating.await.unwrap().unwrap();
+    assert_eq!(database.pending_migrations().await.unwrap(), [""; 0]);
+    database.close().await;
+}
+
 #[tokio::test]
 async fn a_server_that_is_not_there_is_named_without_the_password() {
     let options = DatabaseOptions {
-        timeout: std::time::Duration::from_millis(300),
+        timeout: Duration::from_millis(300),
         ..DatabaseOptions::new("postgres://ada:hunter2@127.0.0.1:1/accounts")
     };
     let error = Database::open(&options).await.err().unwrap();

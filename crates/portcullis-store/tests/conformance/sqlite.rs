@@ -4,10 +4,13 @@ use std::{os::unix::fs::PermissionsExt as _, time::Duration};
 
 use portcullis_core::store::{Store, StoreError, UserActError, UserFilter};
 use portcullis_store::{Database, DatabaseOptions, OpenError};
-use portcullis_testkit::database::{Engine, TestDatabase};
+use portcullis_testkit::{
+    database::{Engine, TestDatabase},
+    stopwatch::Stopwatch,
+};
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
 
-use crate::fixture::World;
+use crate::fixture::{World, at_once};
 
 async fn lock(db: &TestDatabase) -> SqliteConnection {
     let mut connection = db.sqlite_connection().await;
@@ -68,6 +71,55 @@ async fn a_file_that_stays_locked_is_reported_as_such() {
     let error = Database::open(&options).await.err().unwrap();
     assert!(matches!(error, OpenError::Locked { .. }), "{error}");
     unlock(held).await;
+}
+
+/// While another process holds the file, `database.queue` acts wait and the rest is told at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_held_refuses_rather_than_piling_up() {
+    let place = TestDatabase::empty(Engine::Sqlite).await;
+    let options = DatabaseOptions {
+        queue: 8,
+        timeout: Duration::from_secs(3),
+        ..place.options()
+    };
+    let store = Database::open(&options).await.unwrap();
+    let held = lock(&place).await;
+    // The writer takes it, and waits for the file.
+    let first = tokio::spawn({
+        let store = store.clone();
+        async move { store.set_meta("k", "v").await }
+    });
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    let waited = Stopwatch::start();
+    let results = at_once(100, |number| {
+        let store = store.clone();
+        async move {
+            let result = store.set_meta(&format!("k{number}"), "v").await;
+            (result, waited.elapsed())
+        }
+    });
+    let (results, ()) = tokio::join!(results, async {
+        while waited.elapsed() < Duration::from_secs(1) {
+            tokio::task::yield_now().await;
+        }
+        unlock(held).await;
+    });
+    first.await.unwrap().unwrap();
+    let refused: Vec<_> = results.iter().filter(|(result, _)| result.is_err()).collect();
+    // One more where the writer took the first act a moment later.
+    assert!(
+        (92..=93).contains(&refused.len()),
+        "{}: eight wait",
+        refused.len()
+    );
+    for (result, after) in refused {
+        let error = result.as_ref().unwrap_err().to_string();
+        assert!(error.contains("too many wait"), "{error}");
+        assert!(*after < Duration::from_secs(1), "{after:?}");
+    }
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

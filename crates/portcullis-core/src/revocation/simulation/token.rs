@@ -1,7 +1,9 @@
 //! Tokens of the simulation, and which act must void which.
 
+use std::time::Duration;
+
 use super::{
-    ROLES, SESSIONS, TTL, USERS,
+    NODES, ROLES, SESSIONS, TTL, USERS,
     world::{Done, Subject, World},
 };
 use crate::{
@@ -17,6 +19,10 @@ pub(super) struct Token {
     pub(super) number: usize,
     pub(super) slot: usize,
     pub(super) role: usize,
+    /// From when on each node must refuse it.
+    pub(super) due: [Option<Duration>; NODES],
+    /// What each node was when its index last refused it: until it is purged or starts anew it goes on refusing.
+    pub(super) refused: [Option<u64>; NODES],
 }
 
 pub(super) fn uuid(kind: u128, i: usize) -> uuid::Uuid {
@@ -36,38 +42,49 @@ pub(super) fn role(i: usize) -> RoleName {
 }
 
 impl World {
-    pub(super) fn issue(&mut self) -> Token {
+    /// A node issues a token, as of what the primary holds now.
+    pub(super) fn issue(&mut self) {
         let slot = self.dice.below(SESSIONS);
         let u = slot % USERS;
         // Narrowed: it has scopes of the role, but not the role.
         let narrowed = self.dice.percent(20);
         let held = self.dice.below(ROLES.len());
-        let now = self.clock.now();
-        self.tokens += 1;
-        Token {
-            principal: Principal {
-                user: user(u),
-                session: session(self.history.sessions[slot]),
-                token: TokenId::from_uuid(uuid(4, self.tokens)),
-                roles: if narrowed { Vec::new() } else { vec![role(held)] },
-                scopes: Vec::new(),
-                narrowed,
-                issued_at: now,
-                expires_at: now + TTL,
-                token_epoch: self.history.token_epochs[u],
-                session_epoch: self.history.session_epochs[u],
-                roles_epoch: self.history.roles_epoch,
-            },
-            number: self.tokens,
+        let node = self.dice.below(NODES);
+        if self.nodes[node].server + 1 != self.servers.len() {
+            // It can write nowhere, so it issues nothing.
+            return;
+        }
+        let now = self.nodes[node].clock.now();
+        self.issued += 1;
+        let number = self.issued;
+        let history = self.primary();
+        let principal = Principal {
+            user: user(u),
+            session: session(history.sessions[slot]),
+            token: TokenId::from_uuid(uuid(4, number)),
+            roles: if narrowed { Vec::new() } else { vec![role(held)] },
+            scopes: Vec::new(),
+            narrowed,
+            issued_at: now,
+            expires_at: now + TTL,
+            token_epoch: history.token_epochs[u],
+            session_epoch: history.session_epochs[u],
+            roles_epoch: history.roles_epoch,
+        };
+        self.tokens.push(Token {
+            principal,
+            number,
             slot,
             role: held,
-        }
+            due: [None; NODES],
+            refused: [None; NODES],
+        });
     }
 }
 
 /// Whether the act must void the token: one of its subject that was there before it. Epochs have no say here.
 pub(super) fn voids(done: &Done, token: &Token) -> bool {
-    token.number <= done.tokens
+    token.number <= done.issued
         && match done.subject {
             // A session of a lost history is none that the database could end.
             Subject::Session(slot) => {

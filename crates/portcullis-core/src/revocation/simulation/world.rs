@@ -1,16 +1,18 @@
-//! The database and its acts: each one begins, goes on by statements, stalls, commits, and is answered.
+//! The acts: each one begins, goes on by statements, stalls, commits, and is answered.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    NODES, ROLES, SESSIONS, TTL, USERS,
+    COMMIT, LEEWAY, NODES, ROLES, SESSIONS, TTL, USERS,
+    clock::NodeClock,
     database::Database,
     dice::Dice,
-    token::{role, session, user, uuid},
+    server::{History, Server},
+    token::{Token, role, session, user, uuid, voids},
 };
 use crate::{
     clock::{Clock as _, MovableClock, Timestamp},
-    revocation::{Change, ChangeKind, Follower, LANES, LaneHead, lane_of, retention},
+    revocation::{Change, ChangeKind, Follower, lane_of, retention},
 };
 
 #[derive(Clone, Copy, PartialEq)]
@@ -29,7 +31,7 @@ pub(super) enum Subject {
     Role(usize),
 }
 
-/// A transaction that has not committed.
+/// A transaction that others do not see yet.
 pub(super) struct Open {
     pub(super) node: usize,
     pub(super) subject: Subject,
@@ -37,18 +39,11 @@ pub(super) struct Open {
     pub(super) lane: usize,
     pub(super) n: Option<i64>,
     pub(super) at: Timestamp,
-}
-
-/// What the database holds.
-#[derive(Clone)]
-pub(super) struct History {
-    pub(super) lanes: [Vec<Change>; LANES],
-    pub(super) heads: [i64; LANES],
-    pub(super) token_epochs: [i64; USERS],
-    pub(super) session_epochs: [i64; USERS],
-    pub(super) roles_epoch: i64,
-    /// The live session of each slot; a new one follows when it ends.
-    pub(super) sessions: [usize; SESSIONS],
+    pub(super) begun: Duration,
+    /// When its COMMIT was sent, and when the database is through with it: the disk, or the replica, may take a minute.
+    pub(super) sent: Option<(Duration, Duration)>,
+    /// Whoever asked for it has given up: it is denied where it was asked for, and acknowledged to nobody.
+    pub(super) given_up: bool,
 }
 
 /// An act that has committed.
@@ -56,8 +51,8 @@ pub(super) struct History {
 pub(super) struct Done {
     pub(super) change: Change,
     pub(super) subject: Subject,
-    /// How many tokens there were.
-    pub(super) tokens: usize,
+    /// How many tokens had been issued.
+    pub(super) issued: usize,
     pub(super) node: usize,
 }
 
@@ -66,33 +61,56 @@ pub(super) struct Acknowledged {
     pub(super) at: Duration,
 }
 
+pub(super) struct Node {
+    pub(super) follower: Arc<Follower<Database>>,
+    pub(super) clock: Arc<NodeClock>,
+    /// Raised by a start and by a purge: then the index may have forgotten.
+    pub(super) version: u64,
+    /// The server to which it is connected.
+    pub(super) server: usize,
+    /// When it will have noticed that another one is the primary.
+    pub(super) switch_by: Option<Duration>,
+    /// Word of a change has reached it.
+    pub(super) woken: bool,
+}
+
 pub(super) struct World {
     pub(super) dice: Dice,
     pub(super) clock: Arc<MovableClock>,
     pub(super) numbering: Numbering,
-    pub(super) history: History,
-    pub(super) backup: History,
+    /// How old an act may be whose COMMIT is sent.
+    pub(super) longest: Duration,
+    /// The last one is the primary.
+    pub(super) servers: Vec<Server>,
+    /// What its replica has: it follows now and then.
+    pub(super) replica: History,
     pub(super) open: Vec<Open>,
     /// Committed, but whoever asked for it has no answer yet.
     pub(super) unanswered: Vec<Done>,
     pub(super) acknowledged: Vec<Acknowledged>,
-    pub(super) nodes: Vec<Arc<Follower<Database>>>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) tokens: Vec<Token>,
     pub(super) sequence: i64,
     pub(super) newest_session: usize,
-    pub(super) tokens: usize,
+    pub(super) issued: usize,
+    /// Most milliseconds between two steps.
+    pub(super) pace: usize,
     /// Most milliseconds that a part of a read takes.
     pub(super) latency: usize,
+    /// Of 100 notifications, how many arrive.
+    pub(super) heard: usize,
+    /// Of 100 commits, how many stall.
+    pub(super) stalls: usize,
     pub(super) down: bool,
+    /// How many commits took longer than anybody waits for.
+    pub(super) stalled: usize,
 }
 
 impl World {
     pub(super) fn pass(&mut self, at_most_millis: usize) {
         let by = self.dice.below(at_most_millis + 1) as u64;
         self.clock.advance(Duration::from_millis(by));
-    }
-
-    pub(super) fn raised(&self, epoch: i64) -> i64 {
-        (epoch + 1).max(self.clock.now().millis())
+        self.look();
     }
 
     pub(super) fn begin(&mut self) {
@@ -104,22 +122,27 @@ impl World {
         let same_row = |open: &Open| {
             open.subject == subject || matches!((open.subject, subject), (Subject::Role(_), Subject::Role(_)))
         };
-        // Another act holds the row.
-        if self.open.iter().any(same_row) {
+        let node = self.dice.below(NODES);
+        // Another act holds the row, or it is connected to one that takes no writes.
+        if self.open.iter().any(same_row) || self.nodes[node].server + 1 != self.servers.len() {
             return;
         }
+        let now = self.nodes[node].clock.now();
+        let raised = |epoch: i64| (epoch + 1).max(now.millis());
+        let of_password = self.dice.percent(50);
+        let history = self.primary();
         let (kind, place) = match subject {
-            Subject::Session(i) => (
-                ChangeKind::SessionEnded { session: session(i) },
-                session(i).uuid(),
-            ),
+            Subject::Session(i) => {
+                let session = session(history.sessions[i]);
+                (ChangeKind::SessionEnded { session }, session.uuid())
+            }
             Subject::User(i) => {
                 let (mut token_epoch, mut session_epoch) =
-                    (self.history.token_epochs[i], self.history.session_epochs[i]);
-                if self.dice.percent(50) {
-                    token_epoch = self.raised(token_epoch);
+                    (history.token_epochs[i], history.session_epochs[i]);
+                if of_password {
+                    session_epoch = raised(session_epoch);
                 } else {
-                    session_epoch = self.raised(session_epoch);
+                    token_epoch = raised(token_epoch);
                 }
                 let kind = ChangeKind::UserEpochs {
                     user: user(i),
@@ -129,10 +152,9 @@ impl World {
                 (kind, user(i).uuid())
             }
             Subject::Role(i) => {
-                let roles_epoch = self.raised(self.history.roles_epoch);
                 let kind = ChangeKind::RoleEdited {
                     role: role(i),
-                    roles_epoch,
+                    roles_epoch: raised(history.roles_epoch),
                 };
                 (kind, uuid(3, i))
             }
@@ -145,50 +167,85 @@ impl World {
             }
         };
         self.open.push(Open {
-            node: self.dice.below(NODES),
+            node,
             subject,
             kind,
             lane,
             n,
-            at: self.clock.now(),
+            at: now,
+            begun: self.clock.monotonic(),
+            sent: None,
+            given_up: false,
         });
     }
 
     /// One statement of one open act; which ones stall is up to the dice.
     pub(super) fn progress(&mut self) {
+        self.give_up();
         if self.open.is_empty() {
             return;
         }
         let i = self.dice.below(self.open.len());
-        // A statement timeout ends what stalls for too long.
-        if self.dice.percent(5) || self.clock.now().since(self.open[i].at) > Duration::from_secs(30) {
+        let now = self.clock.monotonic();
+        if let Some((_, through)) = self.open[i].sent {
+            if through <= now {
+                self.commit(i);
+            }
+            return;
+        }
+        // A statement timeout, a broken connection; and no COMMIT is sent when it took too long.
+        if self.dice.percent(5) || now > self.open[i].begun + self.longest {
             self.open.swap_remove(i);
             return;
         }
-        let lane = self.open[i].lane;
-        match self.open[i].n {
-            None => {
-                let locked = self.open.iter().any(|open| open.lane == lane && open.n.is_some());
-                if !locked {
-                    self.open[i].n = Some(self.history.heads[lane] + 1);
-                }
+        if self.open[i].n.is_none() {
+            let lane = self.open[i].lane;
+            // The row of the lane is locked until the transaction that took a number is through.
+            if !self.open.iter().any(|open| open.lane == lane && open.n.is_some()) {
+                self.open[i].n = Some(self.primary().heads[lane] + 1);
             }
-            Some(n) => {
-                let open = self.open.swap_remove(i);
-                self.commit(open, n);
+            return;
+        }
+        let stalls = self.dice.percent(self.stalls);
+        let takes = if stalls { self.dice.below(90_000) } else { 0 };
+        self.open[i].sent = Some((now, now + Duration::from_millis(takes as u64)));
+    }
+
+    /// Whoever waits for a COMMIT for too long.
+    fn give_up(&mut self) {
+        let now = self.clock.monotonic();
+        for i in 0..self.open.len() {
+            let open = &mut self.open[i];
+            if !open.given_up && open.sent.is_some_and(|(sent, _)| now > sent + COMMIT) {
+                open.given_up = true;
+                self.stalled += 1;
+                let (node, kind) = (open.node, open.kind.clone());
+                self.deny(node, &kind);
             }
         }
     }
 
-    pub(super) fn commit(&mut self, open: Open, n: i64) {
+    /// The node does not know whether it happened.
+    pub(super) fn deny(&self, node: usize, kind: &ChangeKind) {
+        let node = &self.nodes[node];
+        let until = node.clock.now() + retention(TTL, LEEWAY, Duration::ZERO);
+        node.follower.index().deny(std::slice::from_ref(kind), until);
+    }
+
+    fn commit(&mut self, i: usize) {
+        let open = self.open.swap_remove(i);
+        let n = open.n.unwrap();
         let change = Change {
             lane: u8::try_from(open.lane).unwrap(),
             n,
             tag: i64::try_from(self.dice.next() >> 1).unwrap(),
             kind: open.kind,
             at: open.at,
-            until: open.at + retention(TTL, Duration::ZERO, Duration::ZERO),
+            until: open.at + retention(TTL, LEEWAY, Duration::ZERO),
         };
+        self.newest_session += 1;
+        let newest_session = self.newest_session;
+        let history = self.primary();
         match (&change.kind, open.subject) {
             (
                 ChangeKind::UserEpochs {
@@ -198,39 +255,29 @@ impl World {
                 },
                 Subject::User(i),
             ) => {
-                self.history.token_epochs[i] = *token_epoch;
-                self.history.session_epochs[i] = *session_epoch;
+                history.token_epochs[i] = *token_epoch;
+                history.session_epochs[i] = *session_epoch;
             }
-            (ChangeKind::SessionEnded { .. }, Subject::Session(i)) => {
-                self.newest_session += 1;
-                self.history.sessions[i] = self.newest_session;
-            }
-            (ChangeKind::RoleEdited { roles_epoch, .. }, _) => self.history.roles_epoch = *roles_epoch,
+            (ChangeKind::SessionEnded { .. }, Subject::Session(i)) => history.sessions[i] = newest_session,
+            (ChangeKind::RoleEdited { roles_epoch, .. }, _) => history.roles_epoch = *roles_epoch,
             _ => {}
         }
-        let head = &mut self.history.heads[open.lane];
+        let head = &mut history.heads[open.lane];
         *head = n.max(*head);
-        let rows = &mut self.history.lanes[open.lane];
+        let rows = &mut history.lanes[open.lane];
         let place = rows.partition_point(|row| row.n < n);
         rows.insert(place, change.clone());
-        self.unanswered.push(Done {
-            change,
-            subject: open.subject,
-            tokens: self.tokens,
-            node: open.node,
-        });
-    }
-
-    /// The database is restored from a backup: acts that it has lost are lost.
-    pub(super) fn restore(&mut self) {
-        self.history = self.backup.clone();
-        // It takes its time: more than the millisecond by which epochs of two histories must differ.
-        self.clock.advance(Duration::from_secs(1));
-        self.open.clear();
-        self.unanswered.clear();
-        let lanes = &self.history.lanes;
-        self.acknowledged
-            .retain(|Acknowledged { done, .. }| lanes[usize::from(done.change.lane)].contains(&done.change));
+        for node in 0..NODES {
+            self.nodes[node].woken |= self.dice.percent(self.heard);
+        }
+        if !open.given_up {
+            self.unanswered.push(Done {
+                change,
+                subject: open.subject,
+                issued: self.issued,
+                node: open.node,
+            });
+        }
     }
 
     /// Answers who asked for an act, in the order that every act keeps: first the index, then the answer.
@@ -240,25 +287,27 @@ impl World {
         }
         let i = self.dice.below(self.unanswered.len());
         let done = self.unanswered.swap_remove(i);
-        self.nodes[done.node].applied(std::slice::from_ref(&done.change));
+        self.nodes[done.node]
+            .follower
+            .applied(std::slice::from_ref(&done.change));
         let at = self.clock.monotonic();
         self.acknowledged.push(Acknowledged { done, at });
+        self.demand(self.acknowledged.len() - 1);
     }
 
-    pub(super) fn purge(&mut self) {
-        let now = self.clock.now();
-        for rows in &mut self.history.lanes {
-            let newest = rows.last().map(|row| row.n);
-            rows.retain(|row| row.until >= now || Some(row.n) == newest);
+    /// From now on tokens must be refused that an acknowledged act voids: where it was done at once, elsewhere within the bound.
+    pub(super) fn demand(&mut self, acknowledged: usize) {
+        let bounds: [Duration; NODES] = std::array::from_fn(|node| self.bound(node));
+        let Acknowledged { done, at } = &self.acknowledged[acknowledged];
+        for token in self.tokens.iter_mut().filter(|token| voids(done, token)) {
+            for (node, due) in token.due.iter_mut().enumerate() {
+                let from = if node == done.node {
+                    *at
+                } else {
+                    *at + bounds[node]
+                };
+                *due = Some(due.map_or(from, |earlier| earlier.min(from)));
+            }
         }
-    }
-
-    pub(super) fn head(&self, lane: usize) -> LaneHead {
-        self.history.lanes[lane]
-            .last()
-            .map_or_else(LaneHead::default, |row| LaneHead {
-                n: row.n,
-                tag: row.tag,
-            })
     }
 }
