@@ -22,6 +22,11 @@ pub enum OpenError {
          characters of the password percent-encoded (`@` as `%40`)"
     )]
     PostgresUrl,
+    /// A certificate to check by, and a mode that checks none.
+    #[error(
+        "the database URL gives `sslrootcert`, which checks nothing with this `sslmode`: write `sslmode=verify-full`"
+    )]
+    UncheckedCertificate,
     /// The file cannot be made or opened.
     #[error(
         "cannot open {p}: {source}. Its folder must exist, and the user that runs Portcullis must be able to write \

@@ -61,6 +61,19 @@ impl DatabaseOptions {
         self.place().map(drop)
     }
 
+    /// The PostgreSQL hosts that are on another machine, and whose certificate nobody checks: whoever is on the way can read
+    /// all, and pose as the database.
+    #[must_use]
+    pub fn exposed_hosts(&self) -> Vec<String> {
+        match self.place() {
+            Ok(Place::Postgres(hosts)) => {
+                let exposed = hosts.iter().filter(|host| postgres::is_exposed(host));
+                exposed.map(|host| host.get_host().to_owned()).collect()
+            }
+            Ok(Place::Sqlite(_)) | Err(_) => Vec::new(),
+        }
+    }
+
     /// The file of a SQLite database.
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {

@@ -41,6 +41,9 @@ impl Authority {
         if change.email.is_some() {
             let password = change.password.ok_or(AccountError::WrongPassword)?;
             self.confirm(caller, principal, password).await?;
+        } else {
+            // Each change is kept in the audit log and told to all nodes: one account must not fill the disk.
+            self.limit(&self.rules.password, caller, Some(Account::User(principal.user)))?;
         }
         let context = self.context(caller);
         let update = UserUpdate {

@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
@@ -58,6 +59,13 @@ impl OpaqueTokens {
         Some(kept.said)
     }
 
+    /// Whether the issuer took the token when it was last asked, as far as that is remembered: strangers' garbage must not take
+    /// the places of those who have logged in.
+    #[must_use]
+    pub fn was_good(&self, token: &str) -> bool {
+        self.cache.get(&key(token)).is_some_and(|kept| kept.said.is_ok())
+    }
+
     /// What the issuer's answer means, which is kept.
     ///
     /// # Errors
@@ -76,11 +84,23 @@ impl OpaqueTokens {
     }
 }
 
-/// Whether a token is none that could be verified: not of the form of a JWT.
+/// Whether a token is none that could be verified: not of the form of a JWT. One that names its issuer is shown to nobody
+/// else, however its header is written.
 #[must_use]
 pub fn is_opaque(token: &str) -> bool {
-    // The first of the three parts is an object, whose first two characters are `{"`.
-    !token.starts_with("eyJ") || token.bytes().filter(|byte| *byte == b'.').count() != 2
+    let mut parts = token.split('.');
+    let (Some(head), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return true;
+    };
+    // What nearly all begin with: `{"`.
+    if head.starts_with("eyJ") {
+        return false;
+    }
+    let Ok(head) = BASE64_URL_SAFE_NO_PAD.decode(head) else {
+        return true;
+    };
+    head.trim_ascii_start().first() != Some(&b'{')
 }
 
 fn key(token: &str) -> [u8; 32] {

@@ -182,6 +182,34 @@ fn whatever_is_wrong_with_a_token_is_refused() {
 }
 
 #[test]
+fn tokens_of_another_use_are_refused_however_they_say_it() {
+    type Change = fn(&mut Value, &mut Value);
+    let bench = Bench::new(Algorithm::RS256);
+    let verifier = bench.verifier(trust());
+    let others: [(&str, Change); 5] = [
+        ("an ID token of Entra", |_, c| c["nonce"] = json!("x")),
+        ("an ID token of the hybrid flow", |_, c| c["s_hash"] = json!("x")),
+        ("an ID token of Cognito", |_, c| c["token_use"] = json!("id")),
+        ("a refresh token of Hydra", |_, c| {
+            c["token_use"] = json!("refresh_token");
+        }),
+        ("a use of another form", |_, c| c["token_use"] = json!(["access"])),
+    ];
+    for (what, change) in others {
+        let refused = verifier.verify(&bench.token(change)).err();
+        assert_eq!(refused, Some(Refused::Token(TokenError::WrongType)), "{what}");
+    }
+    // What Keycloak wrote into access tokens until version 25, and Cognito.
+    let of_old = bench.token(|_, c| (c["nonce"], c["typ"]) = (json!("x"), json!("Bearer")));
+    assert!(verifier.verify(&of_old).is_ok());
+    assert!(
+        verifier
+            .verify(&bench.token(|_, c| c["token_use"] = json!("access")))
+            .is_ok()
+    );
+}
+
+#[test]
 fn a_key_that_is_not_there_and_none_at_all_are_two_things() {
     let bench = Bench::new(Algorithm::RS256);
     let verifier = bench.verifier(trust());

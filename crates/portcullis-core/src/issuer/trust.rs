@@ -194,7 +194,7 @@ impl Trust {
 /// only in the hands of whoever has a key (RFC 7800): without a look at that key they are anybody's.
 fn refuse_others(claims: &Map<String, Value>) -> Result<(), TokenError> {
     // ID tokens (OpenID Connect Core, section 3.3.2.11), and events, logout tokens among them (RFC 8417, section 2.2).
-    if ["at_hash", "c_hash", "events"]
+    if ["at_hash", "c_hash", "s_hash", "events"]
         .iter()
         .any(|name| claims.contains_key(*name))
     {
@@ -203,6 +203,17 @@ fn refuse_others(claims: &Map<String, Value>) -> Result<(), TokenError> {
     // Keycloak says it here.
     let kind = claims.get("typ").and_then(Value::as_str);
     if kind.is_some_and(|kind| ["ID", "Refresh", "Offline", "Logout"].contains(&kind)) {
+        return Err(TokenError::WrongType);
+    }
+    // ID tokens without a hash: those of Entra in the code flow. Keycloak before 25 has it in access tokens, too.
+    if claims.contains_key("nonce") && kind != Some("Bearer") {
+        return Err(TokenError::WrongType);
+    }
+    // Cognito, and Hydra where it is asked about refresh tokens.
+    let used_as = claims
+        .get("token_use")
+        .map(|kind| kind.as_str().unwrap_or_default());
+    if used_as.is_some_and(|kind| !["access", "access_token"].contains(&kind)) {
         return Err(TokenError::WrongType);
     }
     if claims.contains_key("cnf") {

@@ -121,8 +121,13 @@ pub enum Refused {
     #[error("a status is active or disabled")]
     Status,
     /// Not an identifier.
-    #[error("an id is a UUID")]
+    #[error("an id is a UUID, and not the one of zeros")]
     Id,
+    /// A role that may administer, which the operator has not allowed.
+    #[error(
+        "its role `{0}` may administer, which a file alone does not decide: allow it with --allow-role {0}, or take it out"
+    )]
+    Administers(RoleName),
     /// Not a time.
     #[error("created_at looks like 2026-01-31T12:00:00Z (RFC 3339)")]
     CreatedAt,
@@ -183,7 +188,7 @@ impl Fields<'_> {
         };
         Ok(RosterUser {
             id: match self.id {
-                Some(text) => Some(text.parse().map_err(|_| Refused::Id)?),
+                Some(text) => Some(id(text)?),
                 None => None,
             },
             name,
@@ -196,6 +201,16 @@ impl Fields<'_> {
             created_at: self.created_at,
             email,
         })
+    }
+}
+
+/// Not the nil UUID, which means nobody, and comes before the first user where all are listed.
+fn id(text: &str) -> Result<UserId, Refused> {
+    let id: UserId = text.parse().map_err(|_| Refused::Id)?;
+    if id.uuid().is_nil() {
+        Err(Refused::Id)
+    } else {
+        Ok(id)
     }
 }
 

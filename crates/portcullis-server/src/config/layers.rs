@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fmt, fs,
+    fmt,
+    fs::{self, File, Metadata},
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -108,7 +111,12 @@ impl Layers {
                 None => (PathBuf::from("portcullis.toml"), false),
             },
         };
-        let text = match fs::read_to_string(sources.working_dir.join(&path)) {
+        let place = sources.working_dir.join(&path);
+        let text = match if asked_for {
+            fs::read_to_string(&place)
+        } else {
+            nearby(&place)
+        } {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !asked_for => return,
             Err(error) => {
@@ -252,7 +260,7 @@ impl Layers {
     }
 
     fn dot_env(&mut self, sources: &Sources) {
-        let text = match fs::read_to_string(sources.working_dir.join(".env")) {
+        let text = match nearby(&sources.working_dir.join(".env")) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
             Err(error) => return self.problem(".env", format!("cannot be read: {error}")),
@@ -353,6 +361,36 @@ impl Layers {
             Err(error) => self.problem(origin.to_string(), format!("{path} cannot be read: {error}")),
         }
     }
+}
+
+/// Reads a file that nobody asked for, because it lies in the working folder: it says where users are stored and by which secret
+/// tokens are signed, so it must not be one that a stranger has put there.
+fn nearby(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let folder = fs::metadata(
+        path.parent()
+            .filter(|folder| *folder != Path::new(""))
+            .unwrap_or(Path::new(".")),
+    )?;
+    let own = rustix::process::geteuid().as_raw();
+    let writable_by_all = |place: &Metadata| place.mode() & 0o002 != 0;
+    let about = file.metadata()?;
+    let owner = about.uid();
+    let is_known = [own, 0].contains(&owner) || (owner == folder.uid() && !writable_by_all(&folder));
+    if !is_known {
+        return Err(io::Error::other(format!(
+            "it belongs to another user (uid {owner}) and is not taken: give it to the user of this program with `chown`, or \
+             work in a folder of your own"
+        )));
+    }
+    if writable_by_all(&about) {
+        return Err(io::Error::other(
+            "everybody can write it, so it is not taken: `chmod o-w` it, and look at what it says",
+        ));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Names the configuration file, where no flag can be given.

@@ -288,13 +288,13 @@ pub(crate) const KEYS: &[Key] = &[
         "limits.password_per_address",
         Quota,
         Is("5/minute"),
-        "Changes of passwords from one address.",
+        "Changes of passwords and profiles from one address.",
     ),
     key(
         "limits.password_per_account",
         Quota,
         Is("5/minute"),
-        "Changes of one account's password.",
+        "Changes of one account's password or profile.",
     ),
     key(
         "cors.origins",

@@ -1,8 +1,13 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{CWD, RenameFlags, renameat_with},
+    io::Errno,
 };
 
 /// A result in a file that only its owner can read, or on stdout. A file appears under its name once it is whole, and in the
@@ -24,6 +29,8 @@ enum To {
 pub(crate) enum FileError {
     #[error("{} is there already: name another file, or remove that one", .0.display())]
     Exists(PathBuf),
+    #[error("{} is being written by another command: wait for its end, or name another file", .0.display())]
+    Busy(PathBuf),
     #[error("{} cannot be written: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
 }
@@ -53,16 +60,12 @@ impl ResultFile {
         let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");
         let partial = PathBuf::from(partial);
-        // What was left behind by a run that was killed.
-        let _ = fs::remove_file(&partial);
-        let opened = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&partial);
-        let file = opened.map_err(|source| FileError::Write {
-            path: partial.clone(),
-            source,
+        let file = own(&partial).map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::WouldBlock => FileError::Busy(path.to_owned()),
+            _ => FileError::Write {
+                path: partial.clone(),
+                source,
+            },
         })?;
         Ok(Self {
             to: BufWriter::with_capacity(256 * 1024, To::File(file)),
@@ -80,7 +83,10 @@ impl ResultFile {
         self.settle().map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists => FileError::Exists(path.clone()),
             _ => FileError::Write { path, source },
-        })
+        })?;
+        // The other name may be that of somebody else's file by now.
+        self.names = None;
+        Ok(())
     }
 
     fn settle(&mut self) -> io::Result<()> {
@@ -92,12 +98,49 @@ impl ResultFile {
         if self.replace {
             fs::rename(partial, path)?;
         } else {
-            // Fails where another one has appeared meanwhile, which a renaming would replace.
-            fs::hard_link(partial, path)?;
-            fs::remove_file(partial)?;
+            rename_new(partial, path)?;
         }
         let folder = path.parent().filter(|folder| *folder != Path::new(""));
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+/// A new file of this name, that no other command writes: locked for as long as it is open. What was left behind by a run that
+/// was killed is locked by nobody, and goes away.
+fn own(path: &Path) -> io::Result<File> {
+    match OpenOptions::new().write(true).open(path) {
+        Ok(left) => {
+            left.try_lock()?;
+            fs::remove_file(path)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.try_lock()?;
+    // Somebody may have taken it for left behind before it was locked.
+    let (ours, there) = (file.metadata()?, fs::symlink_metadata(path)?);
+    if (ours.dev(), ours.ino()) == (there.dev(), there.ino()) {
+        Ok(file)
+    } else {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+/// Renames, unless there is a file of the new name: one may have appeared meanwhile.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        // Not on this file system.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -152,11 +195,11 @@ mod tests {
         let mut file = ResultFile::create(&path).unwrap();
         file.write_all(b"whole").unwrap();
         assert!(!path.exists());
+        // Nobody else writes a file of the name meanwhile, by either way.
+        for other in [ResultFile::create(&path), ResultFile::replacing(&path)] {
+            assert!(matches!(other.err(), Some(FileError::Busy(_))));
+        }
         // Somebody else was faster.
-        let other = ResultFile::create(&path).unwrap();
-        drop(other);
-        let mut file = ResultFile::create(&path).unwrap();
-        file.write_all(b"whole").unwrap();
         fs::write(&path, "theirs").unwrap();
         assert!(matches!(file.commit(), Err(FileError::Exists(_))));
         assert_eq!(fs::read(&path).unwrap(), b"theirs");
@@ -164,6 +207,18 @@ mod tests {
             ResultFile::create(&path).err(),
             Some(FileError::Exists(_))
         ));
+    }
+
+    #[test]
+    fn what_a_killed_run_left_behind_goes_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result");
+        fs::write(folder.path().join("result.partial"), "left behind, and longer").unwrap();
+        let mut file = ResultFile::create(&path).unwrap();
+        file.write_all(b"whole").unwrap();
+        file.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

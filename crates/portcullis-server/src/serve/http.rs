@@ -55,8 +55,10 @@ pub(super) async fn run_private(
         .header_read_timeout(PATIENCE)
         .max_buf_size(LARGEST_HEADERS as usize);
     server
+        // Idle connections of HTTP/2 end by nothing, and sixteen would shut Prometheus out.
+        .http1_only()
         .first_request_timeout(PATIENCE)
-        .acceptor(Telling(Bounded::new(PRIVATE_CONNECTIONS, PRIVATE_CONNECTIONS)))
+        .acceptor(Bounded::new(PRIVATE_CONNECTIONS, PRIVATE_CONNECTIONS))
         .serve(app.into_make_service())
         .await
 }

@@ -195,6 +195,12 @@ impl Visit for Open {
 /// Reads the fields of the access log, under the names that OpenTelemetry gives them.
 struct Answer<'a>(&'a mut Open);
 
+impl Answer<'_> {
+    fn note(&mut self, name: &'static str, text: &str) {
+        self.0.attributes.push((name, Value::Text(text.to_owned())));
+    }
+}
+
 impl Visit for Answer<'_> {
     fn record_u64(&mut self, field: &Field, value: u64) {
         if field.name() == "status" {
@@ -207,18 +213,16 @@ impl Visit for Answer<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "route" && value != "-" {
-            self.0.attributes.push((ROUTE, Value::Text(value.to_owned())));
+        match field.name() {
+            "route" if value != "-" => self.note(ROUTE, value),
+            // As OpenTelemetry calls what it does not know.
+            "method" if value == "other" => self.note(METHOD, "_OTHER"),
+            "method" => self.note(METHOD, value),
+            _ => {}
         }
     }
 
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "method" {
-            self.0
-                .attributes
-                .push((METHOD, Value::Text(format!("{value:?}"))));
-        }
-    }
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
 /// The bytes of `2 * N` hexadecimal digits.

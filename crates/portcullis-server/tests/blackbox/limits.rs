@@ -18,6 +18,7 @@ on_both!(
     five_logins_a_minute_from_one_address,
     five_logins_a_minute_to_one_account,
     also_for_refresh_register_and_password_change,
+    a_token_does_not_fill_the_audit_log,
     come_before_the_password_is_checked,
     believe_forwarding_headers_of_listed_proxies_only,
     are_off_when_switched_off,
@@ -124,6 +125,28 @@ async fn also_for_refresh_register_and_password_change(setup: Setup) {
         ada.client.post_json("/me/password", &wrong).await.expect(422);
     }
     ada.client.post_json("/me/password", &wrong).await.expect(429);
+}
+
+/// Each change is a row of the audit log and one of the feed, for a year and for all nodes.
+async fn a_token_does_not_fill_the_audit_log(setup: Setup) {
+    let app = start(setup.limited()).await;
+    let ada = Member::register(&at(&app, 44), "ada").await;
+    let mut statuses = Vec::new();
+    for (number, last) in (45..52).enumerate() {
+        // From many addresses: it is the account that counts.
+        let client = at(&app, last).bearer(&ada.tokens.access_token);
+        let answer = client
+            .patch("/me", &json!({"name": format!("Ada {number}")}))
+            .await;
+        statuses.push(answer.status.as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 429, 429]);
+    let kept = app
+        .command(&["audit", "--kind", "user.updated", "--json"], "")
+        .await
+        .success()
+        .json();
+    assert_eq!(kept.as_array().unwrap().len(), 5, "{kept}");
 }
 
 async fn come_before_the_password_is_checked(setup: Setup) {

@@ -103,6 +103,8 @@ fn port(address: &str) -> u64 {
 
 /// Seconds of `http.drain_timeout` when nobody gives one.
 const DRAIN: u64 = 30;
+/// For how many seconds a node loads all that is revoked before it gives up (`LOAD_TIMEOUT`).
+const LOAD: u64 = 600;
 
 #[test]
 fn kubernetes_has_probes_limits_and_a_budget_that_fit_the_server() {
@@ -145,6 +147,10 @@ fn kubernetes_has_probes_limits_and_a_budget_that_fit_the_server() {
         );
         assert!(paths.contains(path), "{path} is not in {paths:?}");
     }
+    // What a node gives itself to load all that is revoked.
+    let starts = &container["startupProbe"];
+    let patience = starts["periodSeconds"].as_u64().unwrap() * starts["failureThreshold"].as_u64().unwrap();
+    assert!(patience > LOAD, "{patience}");
     let pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
         .as_u64()
         .unwrap();
@@ -287,6 +293,10 @@ fn compose_starts_two_equal_nodes_after_a_migration_behind_a_proxy_that_asks_whe
         format!("server node-1 node-1:{port}"),
         format!("server node-2 node-2:{port}"),
         "http-request del-header X-Forwarded-For".to_owned(),
+        "http-request del-header X-Request-Id".to_owned(),
+        "http-request del-header traceparent".to_owned(),
+        // Nothing that may have been done is done again.
+        "retry-on conn-failure".to_owned(),
     ] {
         assert!(proxy.lines().any(|found| found.trim() == line), "{line}");
     }
@@ -371,7 +381,16 @@ fn the_image_is_one_binary_without_rights() {
     check("Dockerfile", &environment);
 
     let ignored = fs::read_to_string(file("../.dockerignore")).unwrap();
-    for name in [".git", "**/target", "**/.env", "portcullis-data"] {
+    for name in [
+        ".git",
+        "**/target",
+        "**/.env",
+        "portcullis-data",
+        // Where Compose has its secrets, and what else holds one.
+        "**/secrets",
+        "**/master.key",
+        "**/*.pem",
+    ] {
         assert!(
             ignored.lines().any(|line| line == name),
             "{name} would be sent to the builder"
@@ -417,6 +436,9 @@ fn systemd_takes_the_unit_and_finds_little_exposed() {
         .filter(|(name, _)| *name != "PORTCULLIS_CONFIG")
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    assert!(unit.contains("Environment=PORTCULLIS_CONFIG="));
+    // The user of the service could not read it in place, and nobody else should.
+    assert!(unit.contains("\nLoadCredential=portcullis.toml:/etc/portcullis/portcullis.toml\n"));
+    assert!(unit.contains("\nEnvironment=PORTCULLIS_CONFIG=%d/portcullis.toml\n"));
+    assert!(unit.contains("install -D -m 0600 portcullis.toml"));
     check("systemd/portcullis.service", &environment);
 }

@@ -189,7 +189,7 @@ on_both! {
         ];
         let count = "SELECT COUNT(*) FROM portcullis_users";
         for dry in [true, false] {
-            let mut arguments = vec!["import", "users.csv", "--json"];
+            let mut arguments = vec!["import", "users.csv", "--json", "--allow-role", "admin"];
             if dry {
                 arguments.push("--dry-run");
             }
@@ -204,10 +204,11 @@ on_both! {
                 (&numbers["imported"], &numbers["skipped"], &numbers["refused"], &numbers["dry_run"]),
                 (&json!(2), &json!(0), &json!(6), &json!(dry))
             );
+            assert_eq!(numbers["administrators"], 1);
             assert_eq!(database.number(count).await, if dry { 0 } else { 2 });
         }
         // Again: nobody is there twice. The report is a file that no one else reads.
-        let ended = place.run(&["import", "users.csv", "--report", "refused.csv"]);
+        let ended = place.run(&["import", "users.csv", "--allow-role", "admin", "--report", "refused.csv"]);
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), ""), "{ended:?}");
         let report = fs::read_to_string(place.path("refused.csv")).unwrap();
         assert_eq!(report.lines().count(), 9, "{report}");
@@ -218,6 +219,35 @@ on_both! {
         let audit: Value = serde_json::from_str(&audit).unwrap();
         assert_eq!(audit.as_array().unwrap().len(), 2, "{audit}");
         assert_eq!(audit[0]["actor"], "operator", "{audit}");
+    }
+
+    async fn a_file_alone_makes_nobody_an_administrator(place: Place, database: TestDatabase) {
+        let users = [
+            json!({"email": "eve@example.com", "roles": ["user", "admin"], "password_hash": HASHES[0].1}),
+            json!({"email": "nil@example.com", "id": "00000000-0000-0000-0000-000000000000"}),
+            json!({"email": "ada@example.com"}),
+        ];
+        for dry in [&["--dry-run"][..], &[]] {
+            let arguments = [&["import", "-", "--format", "jsonl"][..], dry].concat();
+            let ended = place.run_with(&arguments, &lines(&users));
+            assert_eq!(ended.code, Some(1));
+            assert_eq!(
+                ended.stderr,
+                "line 1: its role `admin` may administer, which a file alone does not decide: allow it with --allow-role admin, \
+                 or take it out\nline 2: an id is a UUID, and not the one of zeros\n"
+            );
+            assert!(!ended.stdout.contains("administer"), "{ended:?}");
+        }
+        // The operator says so, for the file or for all.
+        let allowed = place.run_with(&["import", "-", "--format", "jsonl", "--allow-role", "admin"], &lines(&users[..1])).done();
+        assert!(allowed.ends_with("\nOf those, 1 may administer.\n"), "{allowed}");
+        let bob = lines(&[json!({"email": "bob@example.com"})]);
+        place.run_with(&["import", "-", "--format", "jsonl", "--role", "admin"], &bob).done();
+        let admins = "SELECT COUNT(*) FROM portcullis_user_roles WHERE role = 'admin'";
+        assert_eq!(database.number(admins).await, 2);
+        let ended = place.run_with(&["import", "-", "--format", "jsonl", "--allow-role", "edmin"], &bob);
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.contains("--allow-role edmin: there is no such role"), "{ended:?}");
     }
 
     async fn an_import_that_was_cut_off_is_run_again(place: Place, database: TestDatabase) {
@@ -257,7 +287,8 @@ on_both! {
             }))
             .chain([json!({"email": "nobody@example.com"})])
             .collect();
-        place.run_with(&["import", "-", "--format", "jsonl"], &lines(&users)).done();
+        let import = ["import", "-", "--format", "jsonl", "--allow-role", "admin"];
+        place.run_with(&import, &lines(&users)).done();
         let other_engine = match database.engine() {
             Engine::Sqlite => Engine::Postgres,
             Engine::Postgres => Engine::Sqlite,
@@ -271,7 +302,7 @@ on_both! {
             let exported = fs::read_to_string(place.path(&file)).unwrap();
             let (elsewhere, copied) = installation(other_engine).await;
             elsewhere.write(&file, &exported);
-            elsewhere.run(&["import", &file]).done();
+            elsewhere.run(&["import", &file, "--allow-role", "admin"]).done();
             let again = elsewhere.run(&["export", "-", "--format", format, "--with-hashes"]).done();
             assert_eq!(again, exported);
             assert_eq!(copied.number("SELECT COUNT(*) FROM portcullis_users WHERE password IS NULL").await, 1);

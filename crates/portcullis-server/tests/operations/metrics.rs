@@ -3,7 +3,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::Write as _,
+    io::{Read as _, Write as _},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -194,6 +195,37 @@ fn a_scrape_counts_what_happened() {
     }
     // Nothing of this is on the address of the service.
     assert!(server.get("/metrics").starts_with("HTTP/1.1 404 "));
+}
+
+/// Of HTTP/2 an idle one would be kept for ever.
+#[test]
+fn idle_connections_do_not_shut_prometheus_out() {
+    let place = place();
+    let server = place.serve(&[]);
+    let url = server.said("metrics").unwrap()["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let address = url
+        .strip_prefix("http://")
+        .and_then(|url| url.strip_suffix("/metrics"));
+    let idle: Vec<TcpStream> = (0..16)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address.unwrap()).unwrap();
+            // The preface, and settings: none.
+            stream
+                .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+                .unwrap();
+            stream
+        })
+        .collect();
+    for mut stream in idle {
+        let mut answer = Vec::new();
+        // It ends, whether by an answer or without one.
+        let _ = stream.read_to_end(&mut answer);
+        assert!(!answer.starts_with(b"\0\0"), "a frame of HTTP/2");
+    }
+    scrape(&server);
 }
 
 #[test]

@@ -204,6 +204,22 @@ fn without_a_traceparent_a_request_begins_a_trace_and_nothing_that_a_client_sent
 }
 
 #[test]
+fn a_method_that_nobody_knows_is_not_kept() {
+    let mut otlp = Otlp::start("200 OK");
+    let (_place, mut server) = served(&otlp);
+    let long = "X".repeat(8000);
+    let (status, _) = send(server.address(), &format!("{long} /me HTTP/1.1"), "");
+    assert_eq!(status, 405);
+    let span = otlp.span("request");
+    assert_eq!(
+        attribute(&span.attributes, "http.request.method").unwrap(),
+        "_OTHER"
+    );
+    assert!(!format!("{:?}", otlp.spans).contains(&long));
+    assert_eq!(server.wait_for("answered")["method"], "other");
+}
+
+#[test]
 fn what_fails_on_our_side_is_an_error_in_its_trace() {
     let mut otlp = Otlp::start("200 OK");
     let place = Place::new()

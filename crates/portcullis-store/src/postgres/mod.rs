@@ -16,7 +16,11 @@ use sqlx::{
 };
 use tokio::time::{sleep, timeout};
 
-pub(crate) use self::{hosts::Hosts, tries::Tries, url::parse as hosts_of};
+pub(crate) use self::{
+    hosts::Hosts,
+    tries::Tries,
+    url::{is_exposed, parse as hosts_of},
+};
 use self::{hosts::Scout, word::Word};
 use crate::{
     DatabaseOptions, OpenError, PoolShare,

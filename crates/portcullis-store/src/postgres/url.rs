@@ -1,12 +1,14 @@
 //! One URL, many hosts: `postgres://user:password@db1,db2:5433/name?target_session_attrs=read-write`, as libpq has it.
 
-use std::str::FromStr as _;
+use std::{net::IpAddr, str::FromStr as _};
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::OpenError;
 
 const ATTRIBUTE: &str = "target_session_attrs";
+/// What sqlx takes for a certificate to check by.
+const CERTIFICATE: [&str; 3] = ["sslrootcert", "ssl-root-cert", "ssl-ca"];
 
 /// How to connect to each host of the URL, in its order; never empty.
 ///
@@ -28,9 +30,13 @@ pub(crate) fn parse(url: &str) -> Result<Vec<PgConnectOptions>, OpenError> {
             _ => kept.push(pair),
         }
     }
+    let checks_by_file = kept.iter().any(|pair| {
+        let key = pair.split('=').next().unwrap_or_default();
+        CERTIFICATE.contains(&key)
+    });
     let query = kept.join("&");
     let one_of_many = hosts.contains(',');
-    hosts
+    let hosts: Vec<PgConnectOptions> = hosts
         .split(',')
         .map(|host| {
             if one_of_many && host.is_empty() {
@@ -39,13 +45,29 @@ pub(crate) fn parse(url: &str) -> Result<Vec<PgConnectOptions>, OpenError> {
             let url = format!("{scheme}://{user}{host}{path}?{query}");
             PgConnectOptions::from_str(&url).map_err(|_| OpenError::PostgresUrl)
         })
-        .collect()
+        .collect::<Result<_, _>>()?;
+    // libpq checks by it even with `require`, sqlx does not.
+    if checks_by_file && !hosts.iter().all(checks) {
+        return Err(OpenError::UncheckedCertificate);
+    }
+    Ok(hosts)
+}
+
+/// Whether the certificate of the host is checked.
+fn checks(host: &PgConnectOptions) -> bool {
+    matches!(host.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull)
+}
+
+/// Whether somebody on the way to the host could pose as it.
+pub(crate) fn is_exposed(host: &PgConnectOptions) -> bool {
+    let name = host.get_host().trim_matches(['[', ']']);
+    let is_here = name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    // sqlx goes by the socket when the host is the path of one.
+    !checks(host) && host.get_socket().is_none() && !name.starts_with('/') && !is_here
 }
 
 #[cfg(test)]
 mod tests {
-    use sqlx::postgres::PgSslMode;
-
     use super::*;
 
     fn places(url: &str) -> Vec<String> {
@@ -76,6 +98,34 @@ mod tests {
         let socket = parse("postgres:///auth?host=/run/postgresql").unwrap();
         assert_eq!(socket[0].get_socket().unwrap().to_str(), Some("/run/postgresql"));
         assert_eq!(socket[0].get_database(), Some("auth"));
+    }
+
+    #[test]
+    fn a_certificate_that_nobody_checks_is_refused_and_an_exposed_line_is_told() {
+        for query in [
+            "sslrootcert=/ca.pem",
+            "sslmode=require&sslrootcert=/ca.pem",
+            "ssl-ca=/ca.pem&sslmode=prefer",
+        ] {
+            let error = parse(&format!("postgres://ada:hunter2@db.example/auth?{query}")).unwrap_err();
+            assert!(matches!(error, OpenError::UncheckedCertificate), "{query}");
+        }
+        for (url, exposed) in [
+            ("postgres://ada@db.example/auth", true),
+            ("postgres://ada@db.example/auth?sslmode=require", true),
+            ("postgres://ada@10.0.0.1/auth", true),
+            ("postgres://ada@db.example/auth?sslmode=verify-full", false),
+            (
+                "postgres://ada@db.example/auth?sslmode=verify-ca&sslrootcert=/ca.pem",
+                false,
+            ),
+            ("postgres://ada@localhost/auth", false),
+            ("postgres://ada@127.0.0.1/auth", false),
+            ("postgres://ada@[::1]/auth", false),
+            ("postgres:///auth?host=/run/postgresql", false),
+        ] {
+            assert_eq!(parse(url).unwrap().iter().any(is_exposed), exposed, "{url}");
+        }
     }
 
     #[test]

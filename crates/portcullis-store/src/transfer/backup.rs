@@ -19,6 +19,8 @@ const BATCH: usize = 2_000;
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// More rows than a table that is replaced as a whole ever has.
 const MOST_WHOLE: usize = 100_000;
+/// And no more bytes: they are held at once, and a backup of somebody else may hold rows that unpack to a lot.
+const MOST_WHOLE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Each table with its rows and their digest.
 pub type Tables = Vec<(&'static str, Digested)>;
@@ -134,7 +136,7 @@ async fn restore_table<R: Read + Send>(
                 rows.push(row);
                 let full = rows.len() >= BATCH || bytes >= BATCH_BYTES;
                 if table.whole {
-                    if rows.len() > MOST_WHOLE {
+                    if rows.len() > MOST_WHOLE || bytes > MOST_WHOLE_BYTES {
                         return Err(ArchiveError::Form("a small table is too large").into());
                     }
                 } else if full {

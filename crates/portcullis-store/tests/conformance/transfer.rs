@@ -382,6 +382,35 @@ async fn half_a_restore_is_no_database_and_is_done_again() {
     }
 }
 
+/// Tables that are replaced as a whole are held at once, and what packs well is small in a file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_backup_that_unpacks_to_a_lot_is_refused() {
+    let (_source, world) = lived_in(Engine::Sqlite).await;
+    let mut small = archive(&world);
+    small.table("portcullis_roles", &["name", "description"]).unwrap();
+    for number in 0..70 {
+        let row = [
+            Cell::Text(number.to_string()),
+            Cell::Text("x".repeat(1024 * 1024)),
+        ];
+        small.row(&row).unwrap();
+    }
+    small.end_table().unwrap();
+    let bytes = small.finish().unwrap();
+    assert!(bytes.len() < 1024 * 1024, "{}", bytes.len());
+    let target = TestDatabase::empty(Engine::Sqlite).await;
+    let refused = put_back(&world, &bytes, &target.options()).await;
+    assert!(
+        matches!(
+            refused,
+            Err(TransferError::Archive(ArchiveError::Form(
+                "a small table is too large"
+            )))
+        ),
+        "{refused:?}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_brings_only_what_a_backup_has() {
     let (_source, world) = lived_in(Engine::Sqlite).await;

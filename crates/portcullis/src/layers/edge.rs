@@ -24,7 +24,10 @@ use super::{
     shelter::{Places, Shelter},
     trace_context::{Traces, Tracing},
 };
-use crate::{gate::MatchedRoute, traffic::Traffic};
+use crate::{
+    gate::MatchedRoute,
+    traffic::{self, Traffic},
+};
 
 /// How the edge behaves.
 ///
@@ -245,7 +248,7 @@ where
                     .traffic
                     .count(matched.traffic(), &method, response.status(), took);
                 tracing::info!(
-                    method = %method,
+                    method = traffic::name_of(&method),
                     route = matched.path().unwrap_or("-"),
                     status = response.status().as_u16(),
                     duration_us = micros(took),

@@ -106,7 +106,7 @@ fn is_byte(text: &[u8]) -> bool {
 /// Tells the trace of each request.
 pub(super) struct Tracing {
     traces: Traces,
-    seeds: [u64; 3],
+    seeds: [u64; 4],
     counter: AtomicU64,
 }
 
@@ -115,7 +115,7 @@ impl Tracing {
         let seed = || u64::from_be_bytes(rng::bytes(rng));
         Self {
             traces,
-            seeds: [seed(), seed(), seed()],
+            seeds: [seed(), seed(), seed(), seed()],
             counter: AtomicU64::new(0),
         }
     }
@@ -131,13 +131,23 @@ impl Tracing {
             });
         };
         let count = self.counter.fetch_add(1, Relaxed);
-        let [high, low, own] = self.seeds.map(|seed| mix(seed, count));
-        let (trace, parent, asked) = match came {
-            Some((trace, parent, sampled)) => (trace, Some(parent), trusted.then_some(sampled)),
-            None => (Hex(concat(high, low)), None, None),
+        let [high, low, own, lot] = self.seeds;
+        let [high, low, own] = [high, low, own].map(|seed| mix(seed, count));
+        let (trace, parent, recorded) = match came {
+            Some((trace, parent, sampled)) if trusted => (trace, Some(parent), sampled),
+            // Drawn from the trace, so that all parts of one are recorded here or none; and from what only this process knows,
+            // so that nobody outside can choose a trace that is always recorded, or never.
+            Some((trace, parent, _)) => (
+                trace,
+                Some(parent),
+                is_drawn(mix(lot, chance(trace)) >> 8, percent),
+            ),
+            // By the trace alone, so that all services that go by the same rule record the same traces.
+            None => {
+                let trace = Hex(concat(high, low));
+                (trace, None, is_drawn(chance(trace), percent))
+            }
         };
-        // By the trace, so that all services that go by the same rule record the same traces.
-        let recorded = asked.unwrap_or_else(|| chance(trace) < u64::from(percent) * (CHANCES / 100));
         Some(TraceContext {
             trace,
             span: recorded.then_some(Hex(own.max(1).to_be_bytes())),
@@ -148,6 +158,11 @@ impl Tracing {
 
 /// In how many ways the random part of a trace can be: 7 bytes (W3C Trace Context Level 2, section 3.2.2.3).
 const CHANCES: u64 = 1 << 56;
+
+/// Whether one of [`CHANCES`] is among so many in a hundred.
+fn is_drawn(chance: u64, percent: u8) -> bool {
+    u128::from(chance) * 100 < u128::from(percent) * u128::from(CHANCES)
+}
 
 /// The random part of a trace.
 fn chance(trace: Hex<16>) -> u64 {
@@ -250,6 +265,28 @@ mod tests {
             |tracing: &Tracing, headers, trusted| tracing.of(headers, trusted).unwrap().span.is_some();
         assert!(!recorded(&none, &asked, false) && recorded(&none, &asked, true));
         assert!(recorded(&all, &declined, false) && !recorded(&all, &declined, true));
+    }
+
+    #[test]
+    fn whether_a_trace_is_recorded_is_not_chosen_by_whoever_names_it() {
+        let recorded = |percent, trace: &str| {
+            let tracing = Tracing::new(Traces::Percent(percent), &SystemRng);
+            let asks = headers(&[&format!("00-{trace}-{SPAN}-01")]);
+            let all: Vec<bool> = (0..3)
+                .map(|_| tracing.of(&asks, false).unwrap().span.is_some())
+                .collect();
+            assert!(all.iter().all(|one| *one == all[0]), "all of a trace or none");
+            all[0]
+        };
+        let highest = format!("{TRACE:.18}{}", "f".repeat(14));
+        let lowest = format!("{TRACE:.18}{}", "0".repeat(14));
+        assert!((0..100).all(|_| recorded(100, &highest) && recorded(100, &lowest)));
+        assert!((0..100).all(|_| !recorded(0, &highest) && !recorded(0, &lowest)));
+        // Another process, another choice: of a hundred, not all.
+        for trace in [&highest, &lowest] {
+            let count = (0..100).filter(|_| recorded(50, trace)).count();
+            assert!((10..90).contains(&count), "{count}");
+        }
     }
 
     #[test]

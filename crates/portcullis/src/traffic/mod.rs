@@ -59,6 +59,16 @@ impl Tally {
     }
 }
 
+fn place(method: &Method) -> usize {
+    let known = METHODS.iter().position(|known| *known == method.as_str());
+    known.unwrap_or(METHODS.len() - 1)
+}
+
+/// What a method is called in log and metrics. One that nobody knows may be long, and is `other`.
+pub(crate) fn name_of(method: &Method) -> &'static str {
+    METHODS[place(method)]
+}
+
 impl RouteTraffic {
     pub(crate) fn new(path: Arc<str>) -> Self {
         Self {
@@ -73,12 +83,7 @@ impl RouteTraffic {
     }
 
     fn count(&self, method: &Method, status: StatusCode, duration: Duration) {
-        let other = METHODS.len() - 1;
-        let method = METHODS
-            .iter()
-            .position(|known| *known == method.as_str())
-            .unwrap_or(other);
-        let tally = self.methods[method].get_or_init(Box::default);
+        let tally = self.methods[place(method)].get_or_init(Box::default);
         // There is none above 999; those from 600 on are nobody's.
         let status = usize::from(status.as_u16()).saturating_sub(100);
         tally.statuses[status.min(499)].fetch_add(1, Relaxed);

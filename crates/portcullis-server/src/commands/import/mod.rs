@@ -17,7 +17,7 @@ use portcullis_core::{
     id::AuditId,
     password::FirebaseParams,
     rng::SystemRng,
-    roster::{ImportUser, Record, Refused, RosterFormat, RosterReader},
+    roster::{ImportUser, Record, Refused, RosterFormat, RosterReader, RosterUser},
     store::Store as _,
 };
 use portcullis_store::{Database, Imported};
@@ -37,7 +37,8 @@ use crate::{
 /// would take too long to check is refused. A login replaces a hash that is weaker than ours.
 ///
 /// Users are added in batches, also beside running servers. Lines that are refused are told on stderr, with number and reason,
-/// and the rest is imported. Who is there already stays as they are, always. An import that was interrupted is run again, with
+/// and the rest is imported. A role that may administer is given to nobody whom the file alone gives it. Who is there already
+/// stays as they are, always. An import that was interrupted is run again, with
 /// `--on-duplicate skip`.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -50,6 +51,9 @@ pub(crate) struct Import {
     /// Role of those who have none stated; can be given several times [default: user]
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<RoleName>,
+    /// Let the file give out this role, though it may administer; can be given several times
+    #[arg(long = "allow-role", value_name = "ROLE")]
+    allowed_roles: Vec<RoleName>,
     /// What to do with a line whose email is there already
     #[arg(long, value_enum, default_value_t)]
     on_duplicate: OnDuplicate,
@@ -89,6 +93,9 @@ Examples:
 
 Exit codes: 0 all lines were imported or passed over, 1 some were refused or it failed, 2 wrong usage.";
 
+/// The scope of those who may change others.
+const ADMIN: &str = "admin";
+
 /// Users in one transaction.
 const BATCH: usize = 1_000;
 
@@ -96,6 +103,8 @@ const BATCH: usize = 1_000;
 #[derive(Default)]
 struct Numbers {
     added: u64,
+    /// Of those who were added.
+    administrators: u64,
     skipped: u64,
     refused: u64,
 }
@@ -121,6 +130,8 @@ impl Import {
             rehearsal: self.dry_run.then(Rehearsal::default),
             skip: self.on_duplicate == OnDuplicate::Skip,
             there: Vec::new(),
+            administer: Vec::new(),
+            allowed: self.allowed_roles,
             bar,
             refusals,
             numbers: Numbers::default(),
@@ -128,6 +139,14 @@ impl Import {
         let done = data::on_database(self.data, async |database| {
             let graph = database.roles().await.map_err(InstallationError::from)?;
             running.there = graph.roles().map(|role| role.name.clone()).collect();
+            running.administer = graph.holders(ADMIN);
+            for role in &running.allowed {
+                if !running.there.contains(role) {
+                    return Err(Failure::Usage(format!(
+                        "--allow-role {role}: there is no such role"
+                    )));
+                }
+            }
             loop {
                 let batch = running.read(&mut reader, &roles)?;
                 if batch.is_empty() {
@@ -143,11 +162,12 @@ impl Import {
             ..
         } = running;
         drop(bar);
-        refusals.close()?;
+        let closed = refusals.close();
         if let Err(error) = done {
             numbers.interrupted();
             return Err(error);
         }
+        closed?;
         tell(
             &numbers,
             &Rate::of("users", started, numbers.added),
@@ -171,6 +191,7 @@ impl Numbers {
 fn tell(numbers: &Numbers, rate: &Rate, dry_run: bool, json: bool) -> Result<(), Failure> {
     let Numbers {
         added,
+        administrators,
         skipped,
         refused,
     } = numbers;
@@ -178,6 +199,7 @@ fn tell(numbers: &Numbers, rate: &Rate, dry_run: bool, json: bool) -> Result<(),
         output::json(&json!({
             "dry_run": dry_run,
             "imported": added,
+            "administrators": administrators,
             "skipped": skipped,
             "refused": refused,
             "seconds": rate.seconds(),
@@ -190,6 +212,9 @@ fn tell(numbers: &Numbers, rate: &Rate, dry_run: bool, json: bool) -> Result<(),
         output::line(format_args!(
             "Imported {rate}; {skipped} were there already, {refused} lines were refused."
         ))?;
+    }
+    if *administrators > 0 && !json {
+        output::line(format_args!("Of those, {administrators} may administer."))?;
     }
     if *refused > 0 { Err(Failure::Said) } else { Ok(()) }
 }
@@ -263,6 +288,9 @@ struct Running {
     skip: bool,
     /// The roles that there are.
     there: Vec<RoleName>,
+    /// Those of them that may administer, and those that the file may give out nevertheless.
+    administer: Vec<RoleName>,
+    allowed: Vec<RoleName>,
     bar: Bar,
     refusals: Refusals,
     numbers: Numbers,
@@ -285,12 +313,24 @@ impl Running {
         while batch.len() < BATCH
             && let Some(Record { line, user }) = reader.next()?
         {
+            let user = user.and_then(|user| match self.not_allowed(&user) {
+                Some(role) => Err(Refused::Administers(role)),
+                None => Ok(user),
+            });
             match user {
                 Ok(user) => batch.push((line, user.to_import(roles, now, &SystemRng))),
                 Err(reason) => self.refuse(line, &reason)?,
             }
         }
         Ok(batch)
+    }
+
+    /// A role that the file gives without being allowed to. Those of `--role` are the operator's own word.
+    fn not_allowed(&self, user: &RosterUser) -> Option<RoleName> {
+        let mut stated = user.roles.iter().flatten();
+        stated
+            .find(|role| self.administer.contains(role) && !self.allowed.contains(role))
+            .cloned()
     }
 
     async fn add(&mut self, database: &Database, batch: Vec<(u64, ImportUser)>) -> Result<(), Failure> {
@@ -307,6 +347,8 @@ impl Running {
             request_id: None,
         };
         let (lines, users): (Vec<u64>, Vec<ImportUser>) = batch.into_iter().unzip();
+        let may_administer = |user: &ImportUser| user.roles.iter().any(|role| self.administer.contains(role));
+        let administer: Vec<bool> = users.iter().map(may_administer).collect();
         let rehearsed = self.rehearsal.as_mut().map(|rehearsal| rehearsal.marks(&users));
         let mut outcomes = database
             .import_users(&context, users, rehearsed.is_some())
@@ -315,9 +357,12 @@ impl Running {
         if let (Some(rehearsal), Some(marks)) = (&mut self.rehearsal, rehearsed) {
             rehearsal.correct(&marks, &mut outcomes);
         }
-        for (line, outcome) in lines.into_iter().zip(outcomes) {
+        for ((line, outcome), administers) in lines.into_iter().zip(outcomes).zip(administer) {
             match outcome {
-                Imported::Added => self.numbers.added += 1,
+                Imported::Added => {
+                    self.numbers.added += 1;
+                    self.numbers.administrators += u64::from(administers);
+                }
                 Imported::EmailTaken if self.skip => self.numbers.skipped += 1,
                 Imported::EmailTaken => self.refuse(line, &Refused::EmailTaken)?,
                 Imported::IdTaken => self.refuse(line, &Refused::IdTaken)?,

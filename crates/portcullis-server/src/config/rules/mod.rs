@@ -5,6 +5,7 @@ mod resources;
 
 use portcullis::cookie::SameSite;
 use portcullis_core::{authority::check_issuer, token::Algorithm};
+use portcullis_store::DatabaseOptions;
 use secrecy::ExposeSecret;
 
 pub(crate) use self::{
@@ -143,7 +144,33 @@ pub(crate) fn warnings(settings: &Settings, from: &Resolver) -> Vec<Problem> {
                 .to_owned(),
         );
     }
+    if let Some(url) = &settings.database.url {
+        let hosts = DatabaseOptions::new(url.expose_secret()).exposed_hosts();
+        if !hosts.is_empty() {
+            warn(
+                "database.url",
+                format!(
+                    "does not check that {} is who it says: whoever is on the way reads hashes of passwords, or poses as the                      database; add sslmode=verify-full, and sslrootcert=FILE where its authority is your own",
+                    hosts.join(", ")
+                ),
+            );
+        }
+    }
+    if let Some(telemetry) = &settings.telemetry
+        && !telemetry.headers.is_empty()
+        && sends_in_the_open(&telemetry.endpoint)
+    {
+        warn(
+            "telemetry.otlp_headers",
+            format!("are readable on the way to {}: use https", telemetry.endpoint),
+        );
+    }
     warnings
+}
+
+/// Whether what goes to the URL can be read by others.
+fn sends_in_the_open(endpoint: &str) -> bool {
+    endpoint.starts_with("http://") && !is_loopback(endpoint)
 }
 
 fn has_password(settings: &Settings) -> bool {

@@ -1,3 +1,5 @@
+use std::os::unix::fs::{PermissionsExt as _, chown};
+
 use super::*;
 
 #[test]
@@ -210,4 +212,32 @@ fn a_variable_that_is_not_utf8_is_refused_not_ignored() {
         .environment
         .push(("PORTCULLIS_TOKEN__SECRET".into(), value));
     assert_eq!(given.problem(), "PORTCULLIS_TOKEN__SECRET: is not UTF-8");
+}
+
+#[test]
+fn files_that_strangers_may_have_put_there_are_not_taken() {
+    for name in [".env", "portcullis.toml"] {
+        let given = Given::nothing().dot_env("PORTCULLIS_LOG__LEVEL=debug").toml("");
+        let path = given.dir().join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        let problem = given.problem();
+        assert!(
+            problem.contains(name) && problem.contains("everybody can write it"),
+            "{problem}"
+        );
+        // As root only: who else could give it to somebody?
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        if chown(&path, Some(65534), None).is_ok() {
+            let problem = given.problem();
+            assert!(
+                problem.contains("belongs to another user (uid 65534)"),
+                "{problem}"
+            );
+            // In their own folder it is theirs to say, unless all can write there.
+            chown(given.dir(), Some(65534), None).unwrap();
+            assert_eq!(given.problems(), [] as [&str; 0]);
+            fs::set_permissions(given.dir(), fs::Permissions::from_mode(0o1777)).unwrap();
+            assert!(given.problem().contains("uid 65534"));
+        }
+    }
 }

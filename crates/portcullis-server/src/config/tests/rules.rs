@@ -265,9 +265,23 @@ fn what_is_allowed_but_dangerous_is_warned_about() {
         text.contains("readable on the way") && text.contains("is not what others call"),
         "{text}"
     );
-    let url = "postgres://u:pw@db/x";
+    let url = "postgres://u:pw@localhost/x";
     assert!(
         warned(Given::nothing().flag("database.url", "--database-url", url)).contains("list of processes")
     );
     assert!(warned(Given::nothing().env("PORTCULLIS_DATABASE__URL", url)).is_empty());
+    let afar = |query: &str| {
+        let url = format!("postgres://u:pw@db.example/x{query}");
+        warned(Given::nothing().env("PORTCULLIS_DATABASE__URL", &url))
+    };
+    assert!(afar("").contains("does not check that db.example is who it says"));
+    assert!(afar("?sslmode=require").contains("sslmode=verify-full"));
+    assert_eq!(afar("?sslmode=verify-full"), "");
+    let traces = |endpoint: &str| {
+        let given = Given::nothing().env("PORTCULLIS_TELEMETRY__OTLP_HEADERS", "api-key=secret");
+        warned(given.env("PORTCULLIS_TELEMETRY__OTLP_ENDPOINT", endpoint))
+    };
+    assert!(traces("http://otlp.example.com").contains("are readable on the way to http://otlp.example.com"));
+    assert_eq!(traces("https://otlp.example.com"), "");
+    assert_eq!(traces("http://127.0.0.1:4318"), "");
 }

@@ -6,6 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use portcullis_core::{
     clock::Clock,
     issuer::{OpaqueTokens, Trust},
+    token::TokenError,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{sync::Semaphore, time::timeout};
@@ -14,7 +15,11 @@ use super::{Client, FetchError, Network, target::Target};
 use crate::{issuer::RemoteUser, provider::AuthError};
 
 /// How many tokens an issuer is asked about at once.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 24;
+/// And how many more that it took a moment ago, whatever strangers send.
+const AT_ONCE_KNOWN: usize = 8;
+/// Longer than opaque tokens are, in bytes.
+const LONGEST: usize = 4096;
 /// For how long a request waits for one of these places.
 const WAIT: Duration = Duration::from_secs(2);
 /// Unless told otherwise.
@@ -77,6 +82,7 @@ pub(in crate::issuer) struct Introspector {
     target: Target,
     authorization: HeaderValue,
     places: Semaphore,
+    places_of_known: Semaphore,
     tokens: OpaqueTokens,
     issuer: Arc<str>,
     clock: Arc<dyn Clock>,
@@ -99,6 +105,7 @@ impl Introspector {
             target: Target::parse(&how.url)?,
             authorization,
             places: Semaphore::new(AT_ONCE),
+            places_of_known: Semaphore::new(AT_ONCE_KNOWN),
             issuer: Arc::clone(trust.issuer()),
             tokens: OpaqueTokens::new(trust, how.kept_for, Arc::clone(&clock)),
             clock,
@@ -107,6 +114,9 @@ impl Introspector {
 
     /// What is known of the token without asking.
     pub(in crate::issuer) fn known(&self, token: &str) -> Option<Result<RemoteUser, AuthError>> {
+        if token.len() > LONGEST {
+            return Some(Err(TokenError::Malformed("longer than an opaque token is").into()));
+        }
         let said = self.tokens.known(token)?;
         Some(
             said.map(|identity| RemoteUser::by_clock(identity, Arc::clone(&self.clock)))
@@ -116,7 +126,17 @@ impl Introspector {
 
     /// Asks, unless somebody else has while this waited for a place.
     pub(in crate::issuer) async fn ask(&self, token: &str) -> Result<RemoteUser, AuthError> {
-        let Ok(Ok(_place)) = timeout(WAIT, self.places.acquire()).await else {
+        let place = async {
+            if self.tokens.was_good(token) {
+                tokio::select! {
+                    place = self.places.acquire() => place,
+                    place = self.places_of_known.acquire() => place,
+                }
+            } else {
+                self.places.acquire().await
+            }
+        };
+        let Ok(Ok(_place)) = timeout(WAIT, place).await else {
             return Err(AuthError::unavailable());
         };
         if let Some(known) = self.known(token) {

@@ -27,11 +27,9 @@ pub(in crate::issuer) struct KeySource {
 
 enum Place {
     Known(Target),
-    Discovered {
-        places: Box<Places>,
-        /// Forgotten when the keys are not there any more.
-        keys: Option<Box<Target>>,
-    },
+    /// Asked for anew with each fetch: a description that somebody else has put there for a moment must not be believed for
+    /// longer than its keys are, and an issuer may move.
+    Discovered(Box<Places>),
 }
 
 impl KeySource {
@@ -41,10 +39,7 @@ impl KeySource {
         let place = match &issuer.source {
             Source::Fixed(_) | Source::None => return Ok(None),
             Source::Url(url) => Place::Known(Target::parse(url)?),
-            Source::Discovered => Place::Discovered {
-                places: Box::new(Places::of(name)?),
-                keys: None,
-            },
+            Source::Discovered => Place::Discovered(Box::new(Places::of(name)?)),
         };
         Ok(Some(Self {
             client: Client::new(&issuer.network)?,
@@ -57,28 +52,19 @@ impl KeySource {
     pub(in crate::issuer) fn configuration(&self) -> Option<String> {
         match self.place {
             Place::Known(_) => None,
-            Place::Discovered { .. } => Some(Places::openid(&self.issuer)),
+            Place::Discovered(_) => Some(Places::openid(&self.issuer)),
         }
     }
 
-    async fn fetch(&mut self) -> Result<(JwkSet, Option<Duration>), FetchError> {
-        let Self {
-            client,
-            issuer,
-            place,
-        } = self;
-        let target = match place {
-            Place::Known(target) => target.clone(),
-            Place::Discovered { places, keys } => match keys.take() {
-                Some(known) => *known,
-                None => places.keys(client, issuer).await?,
-            },
+    async fn fetch(&self) -> Result<(JwkSet, Option<Duration>), FetchError> {
+        let answer = match &self.place {
+            Place::Known(target) => self.client.get(target).await?,
+            Place::Discovered(places) => {
+                let target = places.keys(&self.client, &self.issuer).await?;
+                self.client.get(&target).await?
+            }
         };
-        let answer = client.get(&target).await?;
         let set = JwkSet::published(&answer.body)?;
-        if let Place::Discovered { keys, .. } = place {
-            *keys = Some(Box::new(target));
-        }
         Ok((set, cache_control::lifetime(&answer.headers)))
     }
 }
@@ -151,7 +137,7 @@ impl Keeper {
 async fn keep(
     name: Arc<str>,
     keys: Arc<IssuerKeys>,
-    mut source: KeySource,
+    source: KeySource,
     wake: Arc<Notify>,
     ends: watch::Sender<End>,
 ) {

@@ -113,3 +113,27 @@ async fn a_new_key_is_fetched_when_a_token_names_it() {
     // The old one is not published any more.
     assert_eq!(ask(&app, "/me", &old.token(&idp.url, json!({}))).await, 401);
 }
+
+/// As when somebody has put a description of their own there for a moment, and goes on answering at its address.
+#[tokio::test]
+async fn a_description_is_believed_no_longer_than_the_keys_to_which_it_led() {
+    let (stranger, own) = (Signer::new(Algorithm::ES256), Signer::new(Algorithm::ES256));
+    let (other, idp) = (StandIn::good(&stranger).await, StandIn::good(&own).await);
+    let honest = idp.shared.description.lock().unwrap().clone();
+    let false_one = json!({ "issuer": idp.url, "jwks_uri": format!("{}/keys", other.url) });
+    *idp.shared.description.lock().unwrap() = Some(false_one);
+    let clock = Arc::new(MovableClock::default());
+    let builder = Remote::builder()
+        .issuer(idp.issuer())
+        .clock(Arc::<MovableClock>::clone(&clock));
+    let app = app(builder.connect().await.unwrap());
+    let (false_token, token) = (
+        stranger.token(&idp.url, json!({})),
+        own.token(&idp.url, json!({})),
+    );
+    assert_eq!(ask(&app, "/me", &false_token).await, 200);
+    *idp.shared.description.lock().unwrap() = honest;
+    clock.advance(seconds(10));
+    assert_eq!(ask(&app, "/me", &token).await, 200);
+    assert_eq!(ask(&app, "/me", &false_token).await, 401);
+}

@@ -104,6 +104,8 @@ struct Shared {
     says: Mutex<Response>,
     /// What it was asked about tokens: the header and the form.
     asked: Mutex<Vec<(String, String)>>,
+    /// The token about which alone it says anything.
+    hangs_but_for: Mutex<Option<&'static str>>,
 }
 
 /// An issuer in this process.
@@ -122,6 +124,7 @@ impl StandIn {
             fetches: AtomicUsize::new(0),
             says: Mutex::new(StatusCode::NOT_FOUND.into_response()),
             asked: Mutex::default(),
+            hangs_but_for: Mutex::default(),
         });
         let app = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -164,7 +167,12 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             .to_owned();
         let form = axum::body::to_bytes(request.into_body(), 10_000).await.unwrap();
         let form = String::from_utf8(form.to_vec()).unwrap();
+        let hangs_but_for = *shared.hangs_but_for.lock().unwrap();
+        let hangs = hangs_but_for.is_some_and(|token| !form.contains(token));
         shared.asked.lock().unwrap().push((authorization, form));
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         return std::mem::take(&mut *shared.says.lock().unwrap());
     }
     if path == "/moved" {

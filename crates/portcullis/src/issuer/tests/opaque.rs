@@ -77,6 +77,7 @@ async fn what_is_for_others_or_for_ever_is_refused() {
         json!({ "exp": 1_000_000_000 }),
         json!({ "sub": 7 }),
         json!({ "cnf": {} }),
+        json!({ "token_use": "refresh_token" }),
     ]
     .into_iter()
     .enumerate()
@@ -126,6 +127,16 @@ async fn a_token_that_names_its_issuer_is_shown_to_nobody() {
         let refused = remote.verify(&signer.token(issuer, json!({}))).await.err();
         assert!(matches!(refused, Some(AuthError::Invalid { .. })), "{refused:?}");
     }
+    // However its header is written: this one begins with a blank.
+    let token = signer.token("https://other.example", json!({}));
+    let (_, rest) = token.split_once('.').unwrap();
+    let spaced = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(r#" { "alg": "ES256" }"#));
+    assert!(!spaced.starts_with("eyJ"));
+    let refused = remote.verify(&spaced).await.err();
+    assert!(matches!(refused, Some(AuthError::Invalid { .. })), "{refused:?}");
+    // Longer than any of them is.
+    let refused = remote.verify(&"x".repeat(4097)).await.err();
+    assert!(matches!(refused, Some(AuthError::Invalid { .. })), "{refused:?}");
     assert_eq!(idp.asked(), 0);
 
     let how = || {
@@ -142,4 +153,29 @@ async fn a_token_that_names_its_issuer_is_shown_to_nobody() {
     assert!(matches!(both.start(), Err(IssuerError::TwoForOpaque)));
     let none = Remote::builder().issuer(issuer("https://a.example"));
     assert!(matches!(none.start(), Err(IssuerError::NoIntrospection(_))));
+}
+
+/// An issuer that has taken the token once, and hangs for what it does not know.
+#[tokio::test]
+async fn garbage_does_not_take_the_places_of_those_who_have_logged_in() {
+    let (idp, remote, clock) = start().await;
+    idp.says_active(&clock, &json!({}));
+    assert!(remote.verify(TOKEN).await.is_ok());
+    clock.advance(seconds(10));
+    *idp.shared.hangs_but_for.lock().unwrap() = Some(TOKEN);
+    let floods: Vec<_> = (0..200)
+        .map(|number| {
+            let remote = remote.clone();
+            tokio::spawn(async move { remote.verify(&format!("garbage{number}")).await.err() })
+        })
+        .collect();
+    // All places of strangers are taken.
+    while idp.asked() < 1 + 24 {
+        tokio::task::yield_now().await;
+    }
+    idp.says_active(&clock, &json!({}));
+    assert!(remote.verify(TOKEN).await.is_ok());
+    for flood in floods {
+        flood.abort();
+    }
 }
