@@ -260,6 +260,11 @@ impl Authority {
             |series| series.put(&[], self.follower.staleness().as_secs_f64()),
         );
         scrape.gauge(
+            "portcullis_clock_skew_seconds",
+            "By how much the clock of this node is ahead of the database's, below zero if it is behind; 0 with SQLite.",
+            |series| series.put(&[], self.seconds_ahead()),
+        );
+        scrape.gauge(
             "portcullis_revocation_lease_seconds",
             "Age up to which what a node knows of revocations is believed: past it, requests with tokens get 503.",
             |series| series.put(&[], self.config.revocation.lease.as_secs_f64()),

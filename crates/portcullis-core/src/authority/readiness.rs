@@ -1,4 +1,8 @@
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::atomic::{AtomicI64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use tokio::sync::Mutex;
 
@@ -8,6 +12,9 @@ use crate::{clock::Timestamp, store::StoreError};
 /// By how much the clock of a node may differ from that of its database before it is not ready: tokens that one node
 /// issues would be valid too soon or too long for the others.
 pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(2);
+
+/// Between two looks at the clock of the database.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// Why a node should get no requests at present. What is said here may be shown to anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +49,15 @@ impl ClockSkew {
         }
     }
 
+    /// In milliseconds; below zero when the node's is behind.
+    fn millis_ahead(self) -> i64 {
+        let millis = i64::try_from(self.amount().as_millis()).unwrap_or(i64::MAX);
+        match self {
+            Self::Ahead(_) => millis,
+            Self::Behind(_) => -millis,
+        }
+    }
+
     /// How much it is.
     #[must_use]
     pub const fn amount(self) -> Duration {
@@ -66,6 +82,8 @@ impl fmt::Display for ClockSkew {
 /// answer is for all who came before it.
 #[derive(Default)]
 pub(super) struct Readiness {
+    /// By how many milliseconds the clock of this node was ahead of the database's when it was last compared.
+    ahead: AtomicI64,
     last: Mutex<Option<(Duration, Result<(), NotReady>)>>,
 }
 
@@ -111,7 +129,27 @@ impl Authority {
         let before = self.clock.now();
         let database = self.store.database_time().await?;
         let after = self.clock.now();
-        Ok(database.map(|database| ClockSkew::of(before, database, after)))
+        let skew = database.map(|database| ClockSkew::of(before, database, after));
+        self.readiness
+            .ahead
+            .store(skew.map_or(0, ClockSkew::millis_ahead), Relaxed);
+        Ok(skew)
+    }
+
+    /// Compares the clocks now and then, also where nobody asks whether the node is ready.
+    pub(super) async fn watch_clock(&self) {
+        loop {
+            // What is wrong with the database others say.
+            let _ = self.clock_skew().await;
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// By how many seconds the clock of this node was ahead of the database's when they were last compared.
+    pub(super) fn seconds_ahead(&self) -> f64 {
+        let millis = self.readiness.ahead.load(Relaxed);
+        let size = Duration::from_millis(millis.unsigned_abs()).as_secs_f64();
+        if millis < 0 { -size } else { size }
     }
 
     /// For how long this node has not known for sure what was revoked: the time since the start of its last good read of the
@@ -137,6 +175,8 @@ mod tests {
     #[test]
     fn a_slow_answer_is_no_difference_of_clocks() {
         assert_eq!(skew(1000, 3500, 9000).amount(), Duration::ZERO);
+        assert_eq!(skew(5249, 1000, 5300).millis_ahead(), 4249);
+        assert_eq!(skew(1000, 4500, 1000).millis_ahead(), -3500);
         assert_eq!(skew(1000, 999, 9000), ClockSkew::Ahead(Duration::from_millis(1)));
         assert_eq!(
             skew(1000, 9002, 9000),

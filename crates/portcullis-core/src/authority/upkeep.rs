@@ -17,6 +17,7 @@ impl Authority {
             () = self.reload_keys() => {}
             () = self.store_audit() => {}
             () = self.keep_up() => {}
+            () = self.watch_clock() => {}
         }
         self.flush().await;
     }
