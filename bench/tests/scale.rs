@@ -45,7 +45,7 @@ fn a_small_run_measures_all_on_both_engines() {
         "start to the first 200 of /readyz",
         "GET /me",
         "login: the lookup",
-        ".. of anybody (cold)",
+        ".. of anybody",
         "POST /auth/login",
         "POST /auth/refresh",
         "GET /admin/users",

@@ -66,7 +66,11 @@ impl Ground {
             postgres: None,
         };
         let postgres = (engine == Engine::Postgres).then(|| {
-            let settings = ["shared_buffers = '512MB'", "max_wal_size = '2GB'"];
+            let settings = [
+                "shared_buffers = '512MB'",
+                // The disk of who measures is small.
+                "max_wal_size = '512MB'",
+            ];
             Postgres::kept_in(&ground.folder().join("postgres"), &settings)
         });
         Self { postgres, ..ground }

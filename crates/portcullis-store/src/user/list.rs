@@ -85,7 +85,7 @@ impl Found {
     {
         query.push("SELECT COUNT(*) FROM (SELECT 1 FROM portcullis_users WHERE ");
         self.range(query, column);
-        query.push(" LIMIT ").push_bind(COMMON + 1).push(") counted");
+        query.push(" LIMIT ").push(COMMON + 1).push(") counted");
     }
 
     fn range<'a, DB>(&self, query: &mut QueryBuilder<DB>, column: &'static str)
@@ -193,11 +193,12 @@ where
     if let Some(after) = filter.after {
         query.push(" AND ").push(id).push(" > ").push_bind(after.uuid());
     }
+    // The limit as a word of the text: PostgreSQL takes a parameter for a tenth of all users, and then plans anew each time.
     query
         .push(" ORDER BY ")
         .push(id)
         .push(" LIMIT ")
-        .push_bind(i64::from(filter.limit));
+        .push(filter.limit);
 }
 
 /// [`Store::hash_kinds`](portcullis_core::store::Store::hash_kinds)
