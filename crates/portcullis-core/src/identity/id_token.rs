@@ -52,6 +52,13 @@ pub struct ExpectedIdToken<'a> {
 }
 
 /// A logout token that was checked.
+///
+/// ```
+/// use portcullis_core::identity::LogoutToken;
+///
+/// /// A token without `sid` ends all sessions of its subject.
+/// fn ends_all(token: &LogoutToken) -> bool { token.session.is_none() && token.subject.is_some() }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogoutToken {
     /// `sub`.

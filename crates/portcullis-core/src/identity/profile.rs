@@ -6,6 +6,16 @@ use crate::user::{DisplayName, Email};
 const LONGEST: usize = 255;
 
 /// Who somebody is by the word of a provider, once that word was checked.
+///
+/// ```
+/// use portcullis_core::identity::Profile;
+///
+/// let claims = serde_json::json!({"sub": "7", "email": "ada@example.com", "email_verified": true, "name": "Ada"});
+/// let ada = Profile::of("https://idp.example", claims.as_object().unwrap().clone())?;
+/// assert_eq!((ada.issuer.as_str(), ada.subject.as_str(), ada.email_verified), ("https://idp.example", "7", true));
+/// assert!(ada.display_name().is_some());
+/// # Ok::<(), portcullis_core::identity::ProfileError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     /// The provider (`iss`).

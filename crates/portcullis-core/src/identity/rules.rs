@@ -8,6 +8,12 @@ use crate::{
 };
 
 /// What is believed of the emails that a provider states.
+///
+/// ```
+/// use portcullis_core::identity::Emails;
+///
+/// assert_eq!(Emails::default(), Emails::Verified);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Emails {
     /// Those of which it says that they are verified.
@@ -19,6 +25,16 @@ pub enum Emails {
 }
 
 /// Who may sign in by a provider, and what they become.
+///
+/// ```
+/// use portcullis_core::identity::{Profile, SignInRules};
+///
+/// let rules = SignInRules { authoritative: vec!["example.com".into()], ..SignInRules::new("corp") };
+/// let claims = serde_json::json!({"sub": "7", "email": "ada@example.com", "email_verified": true});
+/// let ada = Profile::of("https://idp.example", claims.as_object().unwrap().clone())?;
+/// assert!(rules.believed(&ada).is_some() && rules.vouches(&ada));
+/// # Ok::<(), portcullis_core::identity::ProfileError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SignInRules {
     /// The provider's name in the configuration.

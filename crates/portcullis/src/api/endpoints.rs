@@ -62,12 +62,24 @@ impl Endpoints {
 
     /// Sign-in with a provider, below `/auth/providers`, and `/me/identities`. [`Endpoints::all`] has them where there are
     /// providers.
+    ///
+    /// ```
+    /// use portcullis::{Routes, api::Endpoints};
+    ///
+    /// fn with_a_provider_alone(endpoints: Endpoints) -> Routes { endpoints.providers().pages().refresh().logout().me().routes() }
+    /// ```
     #[cfg(feature = "issuer")]
     pub fn providers(self) -> Self {
         self.and(providers())
     }
 
     /// The pages `/login` and `/account`. [`Endpoints::all`] has them where there are providers.
+    ///
+    /// ```
+    /// use portcullis::{Routes, api::Endpoints};
+    ///
+    /// fn ours(endpoints: Endpoints) -> Routes { endpoints.login().pages().routes() }
+    /// ```
     #[cfg(feature = "issuer")]
     pub fn pages(self) -> Self {
         self.and(pages())

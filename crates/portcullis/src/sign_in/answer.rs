@@ -2,6 +2,16 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 /// What a provider sends back with the browser (RFC 6749, section 4.1.2; RFC 9207, section 2).
+///
+/// ```
+/// use axum::extract::Query;
+/// use portcullis::sign_in::CallbackQuery;
+///
+/// async fn callback(Query(query): Query<CallbackQuery>) -> &'static str {
+///     # drop(query);
+///     "welcome back"
+/// }
+/// ```
 #[derive(Clone, Default, Deserialize, ToSchema)]
 pub struct CallbackQuery {
     /// Is exchanged for tokens.

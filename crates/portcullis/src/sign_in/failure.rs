@@ -5,6 +5,16 @@ use portcullis_core::{
 };
 
 /// Why a sign-in came to nothing. The text is for logs; [`SignInFailure::advice`] is for whoever tried.
+///
+/// ```
+/// use portcullis::sign_in::SignInFailure;
+///
+/// /// The word goes to the log, the advice to whoever tried.
+/// fn told(failure: &SignInFailure) -> &'static str {
+///     eprintln!("sign_in.failed: {}", failure.reason());
+///     failure.advice()
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignInFailure {

@@ -87,6 +87,13 @@ enum Uses {
 }
 
 /// Who came back.
+///
+/// ```
+/// use portcullis::sign_in::SignedIn;
+///
+/// /// Issuer and subject: neither is enough by itself.
+/// fn key(who: &SignedIn<String>) -> (&str, &str) { (&who.profile.issuer, &who.profile.subject) }
+/// ```
 pub struct SignedIn<T> {
     /// Who it is by the word of the provider.
     pub profile: Profile,
@@ -107,6 +114,14 @@ struct Flow<T> {
 }
 
 /// Why no sign-in comes of it.
+///
+/// ```no_run
+/// use portcullis::sign_in::{Provider, SignIn};
+///
+/// let google = || Provider::google("google", "client-id").secret("client-secret".into());
+/// let twice = SignIn::builder("https://app.example.com").provider(google()).provider(google()).build();
+/// println!("{}", twice.err().unwrap());
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignInSetupError {
@@ -136,6 +151,22 @@ pub enum SignInSetupError {
 }
 
 /// How a [`SignIn`] is set up.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use portcullis::{
+///     core::{clock::SystemClock, key::MasterKey, rng::SystemRng},
+///     sign_in::{Provider, SignIn},
+/// };
+///
+/// let sign_in = SignIn::builder("https://app.example.com")
+///     .provider(Provider::google("google", "client-id").secret("client-secret".into()))
+///     .master_key(MasterKey::generate(&SystemRng))
+///     .clock(Arc::new(SystemClock))
+///     .build()?;
+/// # drop(sign_in);
+/// # Ok::<(), portcullis::sign_in::SignInSetupError>(())
+/// ```
 #[must_use = "call `.build()`"]
 pub struct SignInBuilder {
     public_url: String,
@@ -244,6 +275,28 @@ impl SignInBuilder {
     }
 }
 
+/// Beside the way of one sign-in, which is above:
+///
+/// ```no_run
+/// use portcullis::sign_in::{Provider, SignIn, SignInFailure};
+///
+/// let google = Provider::google("google", "client-id").secret("client-secret".into());
+/// let sign_in = SignIn::builder("https://app.example.com").provider(google).build()?;
+/// assert_eq!(sign_in.public_url(), "https://app.example.com");
+/// assert_eq!(sign_in.redirect_uri("google"), "https://app.example.com/auth/providers/google/callback");
+/// assert!(sign_in.providers().map(Provider::id).eq(["google"]));
+///
+/// /// At the start, so that a wrong issuer is told there.
+/// async fn check(sign_in: &SignIn) -> Result<(), SignInFailure> { sign_in.probe("google").await }
+///
+/// async fn logged_out(sign_in: &SignIn) -> Option<String> { sign_in.sign_out_url("google", "https://app.example.com/").await }
+///
+/// /// What a provider posts to tell that somebody has logged out there.
+/// async fn back_channel(sign_in: &SignIn, token: &str) -> Result<Option<String>, SignInFailure> {
+///     Ok(sign_in.logout_token("google", token).await?.session)
+/// }
+/// # Ok::<(), portcullis::sign_in::SignInSetupError>(())
+/// ```
 impl SignIn {
     /// For an application that browsers see at this URL. Its providers know `URL/auth/providers/ID/callback` as the one address
     /// to which they send back.

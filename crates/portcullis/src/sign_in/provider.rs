@@ -6,6 +6,13 @@ use secrecy::SecretString;
 use crate::issuer::fetch::Network;
 
 /// How we show a provider who we are.
+///
+/// ```
+/// use portcullis::sign_in::{ClientAuth, Provider};
+///
+/// let public = Provider::openid("corp", "https://idp.example", "app").client_auth(ClientAuth::None);
+/// # drop(public);
+/// ```
 #[derive(Clone)]
 pub enum ClientAuth {
     /// Not at all: a public client, which PKCE alone protects.
@@ -70,6 +77,36 @@ pub struct Provider {
     pub(super) rules: SignInRules,
 }
 
+/// Providers that are well known, and what can be said of any:
+///
+/// ```
+/// use portcullis::sign_in::{ClientAuth, Provider, SignInRules};
+///
+/// let well_known = [
+///     Provider::entra("entra", "00000000-0000-0000-0000-000000000000", "client-id"),
+///     Provider::auth0("auth0", "example.eu.auth0.com", "client-id"),
+///     Provider::keycloak("keycloak", "https://idp.example", "staff", "client-id"),
+///     Provider::okta("okta", "example.okta.com", "client-id"),
+///     Provider::gitlab("gitlab", "client-id"),
+///     Provider::discord("discord", "client-id"),
+/// ];
+/// let of_the_company = Provider::github("git", "client-id")
+///     .client_auth(ClientAuth::Post("client-secret".into()))
+///     .label("Our GitHub")
+///     .issuer("https://git.example.com")
+///     .endpoints(
+///         "https://git.example.com/login/oauth/authorize",
+///         "https://git.example.com/login/oauth/access_token",
+///         "https://git.example.com/api/v3/user",
+///     )
+///     .scopes(["read:user", "user:email"])
+///     .rules(SignInRules { create: false, ..SignInRules::new("git") })
+///     .allow_private_addresses();
+/// assert_eq!([of_the_company.id(), of_the_company.name()], ["git", "Our GitHub"]);
+/// assert_eq!(of_the_company.issuer_name(), "https://git.example.com");
+/// assert!(!of_the_company.sign_in_rules().create);
+/// # drop(well_known);
+/// ```
 impl Provider {
     /// Any provider of OpenID Connect, by its issuer alone: it says itself where all else is. `id` stands in our own URLs: small
     /// letters, digits and `-`.
@@ -128,6 +165,12 @@ impl Provider {
     }
 
     /// Apple. `client` is the Services ID, `key` the key of the team with the identifier `key_id`.
+    ///
+    /// ```
+    /// use portcullis::{core::key::SigningKey, sign_in::Provider};
+    ///
+    /// fn apple(key: SigningKey) -> Provider { Provider::apple("apple", "com.example.app", "TEAM", "KEY", key) }
+    /// ```
     pub fn apple(id: &str, client: impl Into<String>, team: &str, key_id: &str, key: SigningKey) -> Self {
         let mut apple = Self::openid(id, "https://appleid.apple.com", client).label("Apple");
         apple.auth = ClientAuth::Apple {
@@ -236,6 +279,14 @@ impl Provider {
     }
 
     /// Certificates (PEM) of an authority that its own certificate comes from, beside those that browsers know.
+    ///
+    /// ```
+    /// use portcullis::sign_in::Provider;
+    ///
+    /// fn within_the_company(provider: Provider) -> std::io::Result<Provider> {
+    ///     Ok(provider.root_certificates(std::fs::read_to_string("/etc/ssl/company.pem")?))
+    /// }
+    /// ```
     pub fn root_certificates(mut self, pem: impl Into<String>) -> Self {
         self.network.roots.push(pem.into());
         self

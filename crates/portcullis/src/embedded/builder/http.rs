@@ -76,6 +76,13 @@ impl Builder {
     }
 
     /// Where the one-time code of a sign-in may be sent, exactly: single-page and mobile applications. None unless told.
+    ///
+    /// ```
+    /// use portcullis::Portcullis;
+    ///
+    /// let builder = Portcullis::builder().sqlite("app.db").sign_in_redirects(["com.example.app:/signed-in"]);
+    /// # drop(builder);
+    /// ```
     #[cfg(feature = "issuer")]
     pub fn sign_in_redirects<T: Into<String>>(mut self, uris: impl IntoIterator<Item = T>) -> Self {
         self.http
