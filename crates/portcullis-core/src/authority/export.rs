@@ -8,9 +8,10 @@ use crate::{
     access::{Principal, RoleName, Scope},
     audit::{Actor, AuditEvent, kind},
     id::{AuditId, TokenId, UserId},
+    identity::Identity,
     session::SessionRecord,
     store::AuditFilter,
-    user::User,
+    user::{Email, User},
 };
 
 /// How long ago the login of whoever asks for an archive may be.
@@ -56,6 +57,9 @@ struct Payload<'a> {
     iat: i64,
     jti: TokenId,
     account: AccountPart<'a>,
+    /// Accounts at providers by which the user signs in; without any, the archive says nothing of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    identities: Vec<IdentityPart<'a>>,
     sessions: Vec<SessionPart<'a>>,
     events: Vec<EventPart<'a>>,
     /// Whether there is nothing more.
@@ -74,6 +78,16 @@ struct AccountPart<'a> {
     scopes: &'a [Scope],
     status: &'a str,
     created_at: String,
+}
+
+#[derive(Serialize)]
+struct IdentityPart<'a> {
+    provider: &'a str,
+    issuer: &'a str,
+    subject: &'a str,
+    email: Option<&'a str>,
+    linked_at: String,
+    used_at: String,
 }
 
 #[derive(Serialize)]
@@ -143,6 +157,7 @@ impl Authority {
             .append_audit(vec![noted])
             .await
             .map_err(TryLater::from)?;
+        let identities = self.store.identities(user.id).await.map_err(TryLater::from)?;
         let (events, more) = self.events_of(user.id, before).await?;
         let complete = !more && sessions.len() < MOST as usize;
         let payload = Payload {
@@ -152,6 +167,7 @@ impl Authority {
             iat: now.unix_seconds(),
             jti: TokenId::generate(now, &*self.rng),
             account: account(&user),
+            identities: identities.iter().map(identity).collect(),
             sessions: sessions.iter().map(|each| session(each, principal)).collect(),
             before: events.last().filter(|_| more).map(|event| event.id),
             events: events.iter().map(|each| event(each, user.id)).collect(),
@@ -206,6 +222,17 @@ fn account(user: &User) -> AccountPart<'_> {
         scopes: &user.scopes,
         status: user.status.as_str(),
         created_at: user.created_at.to_string(),
+    }
+}
+
+fn identity(identity: &Identity) -> IdentityPart<'_> {
+    IdentityPart {
+        provider: &identity.provider,
+        issuer: &identity.issuer,
+        subject: &identity.subject,
+        email: identity.email.as_ref().map(Email::as_str),
+        linked_at: identity.linked_at.to_string(),
+        used_at: identity.used_at.to_string(),
     }
 }
 

@@ -26,6 +26,8 @@ on_both!(
     a_code_is_exchanged_once_by_who_began,
     a_logout_at_the_provider_ends_the_session_here,
     github_and_discord_speak_their_dialects,
+    check_asks_each_provider,
+    groups_of_userinfo_become_roles,
 );
 
 /// A program of `tests/clients` that listens.
@@ -300,6 +302,65 @@ async fn each_wrong_answer_is_refused_with_its_reason_and_nothing_is_made(setup:
     assert!(
         events.iter().all(|event| event["detail"]["provider"] == "mock"),
         "{events:?}"
+    );
+}
+
+/// As `provider.mjs` and the mock are asked: what is wrong with one is said before anybody tries.
+async fn check_asks_each_provider(setup: Setup) {
+    let mock = Mock::start().await;
+    let app = start(with_mock(setup.clone(), "MOCK", &mock)).await;
+    let well = app.command(&["check"], "").await.success();
+    let said = format!("{}{}", well.stdout, well.stderr);
+    assert!(
+        said.contains("https://auth.example.test/auth/providers/mock/callback"),
+        "{said}"
+    );
+
+    let other = format!("{}/other", mock.issuer);
+    let values = [
+        ("KIND", "oidc"),
+        ("ISSUER", other.as_str()),
+        ("CLIENT_ID", "app"),
+        ("ALLOW_PRIVATE_ADDRESSES", "true"),
+    ];
+    let app = start(with_provider(setup, "MOCK", &values)).await;
+    let wrong = app.command(&["check"], "").await;
+    let said = format!("{}{}", wrong.stdout, wrong.stderr);
+    assert!(wrong.code != Some(0) && said.contains("providers.mock"), "{said}");
+    // The server goes on without it.
+    app.client().get("/auth/providers").await.expect(200);
+    app.client().get("/auth/providers/mock/start").await.expect(503);
+}
+
+/// Roles follow groups that userinfo alone states, and the archive of an account says by which others one signs in.
+async fn groups_of_userinfo_become_roles(setup: Setup) {
+    let mock = Mock::start().await;
+    let setup = with_provider(
+        with_mock(setup, "MOCK", &mock),
+        "MOCK",
+        &[("ROLES", "groups=operators:admin")],
+    );
+    let app = start(setup).await;
+    app.add_admin("root@example.org").await;
+    let claims = json!({"sub": "s-1", "email": "ada@example.com", "email_verified": true});
+    let mut browser = Browser::new(app.client());
+    for (groups, roles) in [
+        (json!(["operators"]), json!(["admin", "user"])),
+        (json!([]), json!(["user"])),
+    ] {
+        mock.says(json!({"claims": claims, "userinfo": {"sub": "s-1", "groups": groups, "email": "victim@example.com"}})).await;
+        sign_in(&mut browser, "mock").await.expect(303);
+        let found = me(&mut browser).await;
+        assert_eq!(
+            (&found["roles"], &found["email"]),
+            (&roles, &json!("ada@example.com"))
+        );
+    }
+    let archive = browser.get("/me/export").await.expect(200).body;
+    let identity = &portcullis_testkit::jwt::claims(&archive)["identities"][0];
+    assert_eq!(
+        (&identity["subject"], &identity["issuer"]),
+        (&json!("s-1"), &json!(mock.issuer))
     );
 }
 

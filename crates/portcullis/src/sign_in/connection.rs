@@ -337,7 +337,9 @@ impl Connection {
                 check_id_token(id_token.expose_secret(), keys, &expected, self.clock.now())
             })
             .await?;
-        if known.userinfo.is_some() && !claims.contains_key("email") {
+        // Some providers state an email, or groups, there alone.
+        let wanting = !claims.contains_key("email") || !self.provider.rules.roles.is_empty();
+        if known.userinfo.is_some() && wanting {
             let userinfo = self.userinfo(&known, &tokens.access).await?;
             // Before anything of it counts (OpenID Connect Core, section 5.3.2).
             if userinfo.get("sub") != claims.get("sub") {

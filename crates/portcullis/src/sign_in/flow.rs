@@ -408,7 +408,12 @@ impl SignIn {
             return Err(SignInFailure::Replayed);
         }
         let known = connection.known().await?;
-        match &answer.iss {
+        // Who does not describe itself says nowhere what it would state there; its answers come to an address of its own.
+        let stated = answer
+            .iss
+            .as_ref()
+            .filter(|_| connection.provider.dialect == Dialect::OpenId);
+        match stated {
             Some(iss) if *iss != connection.provider.issuer => {
                 return Err(SignInFailure::MixUp(shown(iss)));
             }
