@@ -13,6 +13,7 @@ mod argon2;
 mod copy;
 mod flood;
 mod me;
+mod nodes;
 mod probe;
 mod scale;
 mod server;
@@ -76,6 +77,13 @@ enum Benchmark {
         #[arg(long, default_value_t = 100_000)]
         users: u32,
     },
+    /// Three nodes on one PostgreSQL: from an acknowledged logout to its refusal on the others, with and without
+    /// notifications; a rolling restart; a failover.
+    Nodes {
+        /// Logouts, each of idle and under load.
+        #[arg(long, default_value_t = 1000)]
+        tries: usize,
+    },
     /// `GET /me`, lookup of a login, refresh and list of users with a million users and ten million denied entries: against
     /// the same with a thousand. Start and memory, too.
     Scale(scale::Scale),
@@ -103,6 +111,7 @@ fn main() {
             runtime.block_on(flood::run(logins, Duration::from_secs(seconds)));
         }
         Benchmark::Copy { users } => runtime.block_on(copy::run(users)),
+        Benchmark::Nodes { tries } => runtime.block_on(nodes::run(tries)),
         Benchmark::Scale(scale) => runtime.block_on(scale.run()),
     }
 }

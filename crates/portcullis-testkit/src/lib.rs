@@ -22,6 +22,7 @@ pub mod hostile;
 pub mod jwt;
 pub mod manners;
 pub mod memory;
+pub mod nodes;
 pub mod people;
 pub mod postgres;
 pub mod server;

@@ -356,6 +356,31 @@ impl Postgres {
         asked.is_ok_and(|status| status.success())
     }
 
+    /// From now on none of its processes may write to a file, nor those that follow (`RLIMIT_FSIZE`). It takes that for a full
+    /// disk.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn forbid_writing(&self) {
+        let server = self.id();
+        let mut processes: Vec<_> = children(server);
+        processes.push(server);
+        for process in processes {
+            let pid = process.to_string();
+            // Also for root it takes the same user, or a right that containers rarely have.
+            let limited = self
+                .lent("prlimit", &["--pid", &pid, "--fsize=0:unlimited"])
+                .output()
+                .expect("it starts");
+            // A connection may have ended meanwhile.
+            assert!(
+                limited.status.success() || process != server,
+                "prlimit: {}",
+                String::from_utf8_lossy(&limited.stderr)
+            );
+        }
+    }
+
     /// Runs a program of PostgreSQL to its end.
     fn run(&self, program: &str, arguments: &[&str]) {
         let ran = self.command(program, arguments).output().expect("it starts");
@@ -366,19 +391,24 @@ impl Postgres {
         );
     }
 
-    /// The server refuses to run as root, so root lends it the user that the package made.
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        self.lent(text(&bin().join(program)), arguments)
+    }
+
+    /// The server refuses to run as root, so root lends it the user that the package made.
+    fn lent(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new("setpriv");
         if rustix::process::getuid().is_root() {
             command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]);
         }
         command
             .arg("--pdeathsig=KILL")
-            .arg(bin().join(program))
+            .arg(program)
             .args(arguments)
             .current_dir(self.folder.path())
             .env_clear()
-            .env("LC_ALL", "C.UTF-8");
+            .env("LC_ALL", "C.UTF-8")
+            .env("PATH", "/usr/bin:/bin");
         command
     }
 }
@@ -430,6 +460,18 @@ fn bin() -> PathBuf {
         version.and_then(|name| name.parse::<u32>().ok())
     });
     found.pop().expect("PostgreSQL: run ./test, which installs it")
+}
+
+/// The processes that this one started.
+fn children(parent: u32) -> Vec<u32> {
+    let line = format!("PPid:\t{parent}");
+    let processes = fs::read_dir("/proc").expect("Linux").flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_child = |pid: &u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"));
+        status.is_ok_and(|status| status.lines().any(|found| found == line))
+    };
+    numbers.filter(is_child).collect()
 }
 
 fn owner() -> (u32, u32) {

@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    sync::atomic::{AtomicI64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -28,6 +28,9 @@ pub enum NotReady {
     /// Its clock is wrong, or the database's.
     #[error("the clock of this node is {0} that of the database: set both by NTP")]
     Clock(ClockSkew),
+    /// It is about to end ([`Authority::drain`]).
+    #[error("this node is stopping")]
+    Stopping,
 }
 
 /// By how much the clock of a node differs from that of its database, at least.
@@ -85,14 +88,25 @@ pub(super) struct Readiness {
     /// By how many milliseconds the clock of this node was ahead of the database's when it was last compared.
     ahead: AtomicI64,
     last: Mutex<Option<(Duration, Result<(), NotReady>)>>,
+    stopping: AtomicBool,
 }
 
 impl Authority {
-    /// Whether this node may be sent requests: it knows what was revoked, the database answers, and their clocks agree.
+    /// From now on this node is not ready, for good, so that balancers send requests elsewhere; whatever comes all the same is
+    /// answered as before.
+    pub fn drain(&self) {
+        self.readiness.stopping.store(true, Relaxed);
+    }
+
+    /// Whether this node may be sent requests: it is not stopping, knows what was revoked, the database answers, and their
+    /// clocks agree.
     ///
     /// # Errors
     /// With the reason.
     pub async fn ready(&self) -> Result<(), NotReady> {
+        if self.readiness.stopping.load(Relaxed) {
+            return Err(NotReady::Stopping);
+        }
         let came = self.clock.monotonic();
         let mut last = self.readiness.last.lock().await;
         if let Some((begun, answer)) = *last

@@ -148,7 +148,9 @@ pub(crate) struct HttpSettings {
     pub(crate) request_timeout: Duration,
     /// Headers come within so long.
     pub(crate) header_timeout: Duration,
-    /// How long a stopping server waits for requests.
+    /// How long a stopping server goes on taking requests.
+    pub(crate) drain_delay: Duration,
+    /// How long it then waits for those that it has begun.
     pub(crate) drain_timeout: Duration,
     /// Connections at a time, and requests at a time.
     pub(crate) max_connections: u32,
@@ -339,6 +341,7 @@ fn http(from: &mut Resolver) -> HttpSettings {
         max_body: from.size("http.max_body"),
         request_timeout: from.duration("http.request_timeout"),
         header_timeout: from.duration("http.header_timeout"),
+        drain_delay: from.duration("http.drain_delay"),
         drain_timeout: from.duration("http.drain_timeout"),
         max_connections: from.integer("http.max_connections"),
         kept_connections: from.integer("http.kept_connections"),

@@ -354,10 +354,17 @@ pub(crate) const KEYS: &[Key] = &[
         "A client that has not sent its headers by then is cut off.",
     ),
     key(
+        "http.drain_delay",
+        Time(Duration::ZERO, HOUR),
+        Is("0s"),
+        "How long a stopping server goes on taking requests while /readyz says 503. Behind a balancer: a second more than it takes \
+         to notice, so that it sends requests elsewhere before the listener closes.",
+    ),
+    key(
         "http.drain_timeout",
         Time(Duration::ZERO, HOUR),
         Is("30s"),
-        "How long a stopping server waits for requests that it has begun.",
+        "How long a stopping server waits after that for requests that it has begun.",
     ),
     key(
         "http.max_connections",

@@ -25,11 +25,14 @@ use tokio::{
 };
 use tower::Service;
 
+use super::leaving::Leaving;
+
 /// Accepts connections as long as there are not too many.
 #[derive(Clone, Debug)]
 pub(super) struct Bounded {
     places: Arc<Semaphore>,
     kept: Arc<Semaphore>,
+    leaving: Leaving,
 }
 
 /// A connection that holds its place.
@@ -41,8 +44,8 @@ pub(super) struct Placed {
 }
 
 impl Bounded {
-    /// `most` at a time, of which `kept` may stay for more than one request.
-    pub(super) fn new(most: u32, kept: u32) -> Self {
+    /// `most` at a time, of which `kept` may stay for more than one request, until the server is `leaving`.
+    pub(super) fn new(most: u32, kept: u32, leaving: Leaving) -> Self {
         let count = |number| {
             let number = usize::try_from(number).unwrap_or(Semaphore::MAX_PERMITS);
             Arc::new(Semaphore::new(number))
@@ -50,6 +53,7 @@ impl Bounded {
         Self {
             places: count(most),
             kept: count(kept),
+            leaving,
         }
     }
 }
@@ -59,6 +63,7 @@ impl Bounded {
 pub(super) struct Parting<S> {
     inner: S,
     parts: bool,
+    leaving: Leaving,
 }
 
 type Answer<E> = Result<Response, E>;
@@ -77,7 +82,7 @@ where
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         // HTTP/2 has no such header, and carries many requests at once.
-        let parts = self.parts && request.version() < Version::HTTP_2;
+        let parts = (self.parts || self.leaving.has_begun()) && request.version() < Version::HTTP_2;
         self.inner
             .call(request)
             .map(if parts { last } else { |answer| answer })
@@ -118,6 +123,7 @@ impl<S> Accept<TcpStream, S> for Bounded {
         let service = Parting {
             inner: service,
             parts: kept.is_none(),
+            leaving: self.leaving.clone(),
         };
         let placed = Placed {
             stream,

@@ -12,7 +12,7 @@ use axum_server::{
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
 
-use super::{connections::Bounded, version::Telling};
+use super::{connections::Bounded, leaving::Leaving, version::Telling};
 use crate::config::HttpSettings;
 
 /// Largest headers of a request in bytes, and largest buffer of a connection (decision 0053).
@@ -29,9 +29,10 @@ pub(super) async fn run(
     tls: Option<RustlsConfig>,
     app: Router,
     settings: &HttpSettings,
+    leaving: Leaving,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
-    let bounded = Bounded::new(settings.max_connections, settings.kept_connections);
+    let bounded = Bounded::new(settings.max_connections, settings.kept_connections, leaving);
     let server = configured(axum_server::from_tcp(listener)?, settings).handle(handle);
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     if let Some(tls) = tls {
@@ -58,7 +59,11 @@ pub(super) async fn run_private(
         // Idle connections of HTTP/2 end by nothing, and sixteen would shut Prometheus out.
         .http1_only()
         .first_request_timeout(PATIENCE)
-        .acceptor(Bounded::new(PRIVATE_CONNECTIONS, PRIVATE_CONNECTIONS))
+        .acceptor(Bounded::new(
+            PRIVATE_CONNECTIONS,
+            PRIVATE_CONNECTIONS,
+            Leaving::default(),
+        ))
         .serve(app.into_make_service())
         .await
 }

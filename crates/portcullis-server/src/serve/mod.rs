@@ -4,6 +4,7 @@ mod app;
 mod certificate;
 mod connections;
 mod http;
+mod leaving;
 mod metrics;
 mod signals;
 mod tls;
@@ -20,6 +21,7 @@ use std::{
 
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 
+use self::leaving::Leaving;
 pub(crate) use self::{
     certificate::Dated,
     tls::{Expiry, TlsError, load as load_tls},
@@ -90,6 +92,7 @@ async fn serve(settings: Settings, traces: Option<&Exporter>) -> Result<(), Serv
         .map(|tls| load_tls(tls).map(|loaded| RustlsConfig::from_config(loaded.told(tls, &expiry))))
         .transpose()?;
     let handle = Handle::new();
+    let leaving = Leaving::default();
     // Before the first word that the server is there: a signal that comes then must find someone.
     signals::watch(
         handle.clone(),
@@ -98,7 +101,8 @@ async fn serve(settings: Settings, traces: Option<&Exporter>) -> Result<(), Serv
             .clone()
             .zip(tls.clone())
             .map(|(settings, serving)| (settings, serving, expiry.clone())),
-        settings.http.drain_timeout,
+        leaving.clone(),
+        &settings.http,
     )?;
 
     // Loading the feed may take minutes.
@@ -115,6 +119,7 @@ async fn serve(settings: Settings, traces: Option<&Exporter>) -> Result<(), Serv
     } else if settings.is_public(address) {
         installation.refuse_dev_password(address).await?;
     }
+    leaving.tell(&installation.portcullis);
     let app = app::app(&installation.portcullis)?;
     let broken = Arc::new(AtomicBool::new(false));
     let work = tokio::spawn({
@@ -143,7 +148,7 @@ async fn serve(settings: Settings, traces: Option<&Exporter>) -> Result<(), Serv
         traces.tell(installation.portcullis.metrics());
     }
     greet(&settings, address, &installation).await;
-    http::run(listener, tls, app, &settings.http, handle).await?;
+    http::run(listener, tls, app, &settings.http, leaving, handle).await?;
     // To the end: how a server drains is worth seeing.
     if let Some(telling) = telling {
         telling.shutdown();

@@ -1,24 +1,25 @@
 //! SIGTERM and SIGINT end the server in peace, a second one at once; SIGHUP reads the certificate again.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr};
 
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Expiry, load_tls};
-use crate::config::TlsSettings;
+use super::{Expiry, leaving::Leaving, load_tls};
+use crate::config::{HttpSettings, TlsSettings};
 
 /// Listens for signals from now on.
 pub(super) fn watch(
     handle: Handle<SocketAddr>,
     tls: Option<(TlsSettings, RustlsConfig, Expiry)>,
-    drain: Duration,
+    leaving: Leaving,
+    settings: &HttpSettings,
 ) -> io::Result<()> {
+    let (delay, patience) = (settings.drain_delay, settings.drain_timeout);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
-        let mut draining = false;
         loop {
             let name = tokio::select! {
                 Some(()) = terminate.recv() => "SIGTERM",
@@ -29,14 +30,23 @@ pub(super) fn watch(
                 }
                 else => return,
             };
-            if draining {
+            if leaving.has_begun() {
                 tracing::warn!(signal = name, "stopping at once");
                 handle.shutdown();
-            } else {
-                draining = true;
-                tracing::info!(signal = name, connections = handle.connection_count(), "stopping");
-                handle.graceful_shutdown(Some(drain));
+                continue;
             }
+            leaving.begin();
+            tracing::info!(
+                signal = name,
+                connections = handle.connection_count(),
+                delay_ms = delay.as_millis(),
+                "stopping"
+            );
+            let handle = handle.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                handle.graceful_shutdown(Some(patience));
+            });
         }
     });
     Ok(())

@@ -101,6 +101,10 @@ fn port(address: &str) -> u64 {
     address.rsplit_once(':').unwrap().1.parse().unwrap()
 }
 
+fn seconds(duration: &str) -> u64 {
+    duration.strip_suffix('s').unwrap().parse().unwrap()
+}
+
 /// Seconds of `http.drain_timeout` when nobody gives one.
 const DRAIN: u64 = 30;
 /// For how many seconds a node loads all that is revoked before it gives up (`LOAD_TIMEOUT`).
@@ -151,11 +155,13 @@ fn kubernetes_has_probes_limits_and_a_budget_that_fit_the_server() {
     let starts = &container["startupProbe"];
     let patience = starts["periodSeconds"].as_u64().unwrap() * starts["failureThreshold"].as_u64().unwrap();
     assert!(patience > LOAD, "{patience}");
-    let pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-        .as_u64()
-        .unwrap();
+    let delay = seconds(&environment["PORTCULLIS_HTTP__DRAIN_DELAY"]);
     let grace = pod["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap();
-    assert!(grace > pause + DRAIN, "{grace}");
+    assert!(grace > delay + DRAIN, "{grace}");
+    // By then the endpoint is known not to be ready, whoever looks.
+    let probe = &container["readinessProbe"];
+    let noticed = probe["periodSeconds"].as_u64().unwrap() * probe["failureThreshold"].as_u64().unwrap();
+    assert!(delay > noticed, "{delay}");
 
     assert_eq!(pod["spec"]["securityContext"]["runAsNonRoot"], true);
     assert_eq!(pod["spec"]["automountServiceAccountToken"], false);

@@ -189,6 +189,44 @@ fn a_second_signal_does_not_wait() {
 }
 
 #[test]
+fn until_balancers_have_noticed_a_stopping_server_is_not_ready_and_answers() {
+    let place = Place::new().env("PORTCULLIS_HTTP__DRAIN_DELAY", "1h");
+    let mut server = place.serve(&[]);
+    let mut kept = server.connect();
+    let request = b"GET /nothing HTTP/1.1\r\nHost: test\r\n\r\n";
+    kept.write_all(request).unwrap();
+    assert!(!head(&mut kept).contains("connection: close"));
+    server.signal(Signal::TERM);
+    server.wait_for("stopping");
+    let ready = server.get("/readyz");
+    assert!(ready.starts_with("HTTP/1.1 503 "), "{ready}");
+    assert!(ready.contains("\"error\":\"stopping\""), "{ready}");
+    assert!(server.get("/healthz").starts_with("HTTP/1.1 200 "));
+    // Whoever has a connection is told to leave it.
+    let mut rest = vec![0; 4096];
+    assert!(kept.read(&mut rest).unwrap() > 0);
+    kept.write_all(request).unwrap();
+    let answer = head(&mut kept);
+    assert!(
+        answer.starts_with("http/1.1 404 ") && answer.contains("connection: close"),
+        "{answer}"
+    );
+    kept.read_to_end(&mut Vec::new()).unwrap();
+    server.signal(Signal::TERM);
+    server.wait_for("stopped");
+    assert_eq!(server.ended(), Some(0));
+}
+
+#[test]
+fn when_they_have_had_the_time_it_ends() {
+    let place = Place::new().env("PORTCULLIS_HTTP__DRAIN_DELAY", "100ms");
+    let mut server = place.serve(&[]);
+    server.signal(Signal::INT);
+    server.wait_for("stopped");
+    assert_eq!(server.ended(), Some(0));
+}
+
+#[test]
 fn no_client_holds_up_an_end_for_long() {
     let place = Place::new().env("PORTCULLIS_HTTP__DRAIN_TIMEOUT", "100ms");
     let mut server = place.serve(&[]);

@@ -33,11 +33,15 @@ impl From<TryLater> for Problem {
 /// For probes and whoever reads what they say.
 impl From<NotReady> for Problem {
     fn from(reason: NotReady) -> Self {
-        tracing::warn!(%reason, "not ready");
+        // A node that is told to stop is asked again and again, and all is well.
+        if reason != NotReady::Stopping {
+            tracing::warn!(%reason, "not ready");
+        }
         let error = match reason {
             NotReady::Stale => "stale",
             NotReady::Database => "database",
             NotReady::Clock(_) => "clock",
+            NotReady::Stopping => "stopping",
         };
         Self::unavailable(Duration::from_secs(1))
             .detail(sentence(&reason.to_string()))

@@ -285,6 +285,31 @@ impl Portcullis {
         users::ensure(&self.inner.authority, user).await
     }
 
+    /// From now on `/readyz` answers 503 (`stopping`), so that balancers send requests elsewhere; all that comes meanwhile is
+    /// answered. For an application that is told to stop, a few seconds before its listener closes.
+    ///
+    /// ```no_run
+    /// # use std::{io, net::SocketAddr, time::Duration};
+    /// # use axum::Router;
+    /// # use portcullis::Portcullis;
+    /// # use tokio::net::TcpListener;
+    /// async fn serve(auth: Portcullis, app: Router, listener: TcpListener) -> io::Result<()> {
+    ///     let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    ///     let told = auth.clone();
+    ///     let stop = async move {
+    ///         let _ = tokio::signal::ctrl_c().await;
+    ///         told.drain();
+    ///         tokio::time::sleep(Duration::from_secs(3)).await;
+    ///     };
+    ///     axum::serve(listener, service).with_graceful_shutdown(stop).await?;
+    ///     auth.shutdown().await;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn drain(&self) {
+        self.inner.authority.drain();
+    }
+
     /// Ends the work in the background, stores what still waits, and closes the database; a pool of the application stays
     /// open. Every later request is answered 503.
     ///

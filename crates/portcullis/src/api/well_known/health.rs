@@ -31,7 +31,7 @@ pub(crate) async fn healthz(_: Public) -> Json<Health> {
 /// Is it ready
 ///
 /// Answers 200 while the database answers, revocations are known up to date, and the clock of this node is within 2 s of the
-/// database's. Otherwise 503, and `error` is `stale`, `database` or `clock`.
+/// database's. Otherwise 503, and `error` is `stale`, `database`, `clock` or `stopping`.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "readyz",
     responses((status = 200, description = "Ready", body = Health), Unavailable)
