@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use crate::sql::Connection;
@@ -26,13 +26,15 @@ pub(crate) async fn lock_user(connection: &mut Connection<'_>, user: Uuid) -> Re
 pub(crate) async fn clock(connection: &mut Connection<'_>) -> Result<Option<i64>, sqlx::Error> {
     match connection {
         Connection::Sqlite(_) => Ok(None),
-        Connection::Postgres(c) => {
-            sqlx::query_scalar("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")
-                .fetch_one(&mut **c)
-                .await
-                .map(Some)
-        }
+        Connection::Postgres(c) => postgres_clock(c).await.map(Some),
     }
+}
+
+/// The same of PostgreSQL, which always has one.
+pub(crate) async fn postgres_clock(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")
+        .fetch_one(connection)
+        .await
 }
 
 /// Begins a transaction of PostgreSQL in which a statement, and a pause between two, may take so long and no longer. In one

@@ -25,6 +25,7 @@ pub mod memory;
 pub mod nodes;
 pub mod people;
 pub mod postgres;
+pub mod redis;
 pub mod server;
 pub mod stopwatch;
 pub mod walk;

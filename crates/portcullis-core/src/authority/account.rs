@@ -43,7 +43,8 @@ impl Authority {
             self.confirm(caller, principal, password).await?;
         } else {
             // Each change is kept in the audit log and told to all nodes: one account must not fill the disk.
-            self.limit(&self.rules.password, caller, Some(Account::User(principal.user)))?;
+            self.limit(&self.rules.password, caller, Some(Account::User(principal.user)))
+                .await?;
         }
         let context = self.context(caller);
         let update = UserUpdate {
@@ -122,7 +123,8 @@ impl Authority {
         principal: &Principal,
         password: Password,
     ) -> Result<Credentials, AccountError> {
-        self.limit(&self.rules.password, caller, Some(Account::User(principal.user)))?;
+        self.limit(&self.rules.password, caller, Some(Account::User(principal.user)))
+            .await?;
         let found = self
             .store
             .credentials(principal.user)

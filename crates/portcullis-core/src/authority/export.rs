@@ -131,7 +131,8 @@ impl Authority {
         principal: &Principal,
         before: Option<AuditId>,
     ) -> Result<AccountArchive, ExportError> {
-        self.limit(&self.rules.password, caller, Some(Account::User(principal.user)))?;
+        self.limit(&self.rules.password, caller, Some(Account::User(principal.user)))
+            .await?;
         let user = self
             .profiles
             .get(&self.store, principal.user)

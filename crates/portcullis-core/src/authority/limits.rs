@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{Authority, Caller, TryLater};
 use crate::{
     id::{DeviceId, SessionId, UserId},
-    limit::{Quota, Rule, address_key},
+    limit::{Decision, Quota, Rule, Shared, SharedAsk, address_key, binding},
     user::EmailKey,
 };
 
@@ -22,6 +22,8 @@ pub struct RateLimits {
     pub register: Pair,
     /// Requests that must carry the password.
     pub password: Pair,
+    /// What nodes count together; without it, each counts for itself.
+    pub shared: Option<Shared>,
 }
 
 /// One limit by address, one by account.
@@ -47,6 +49,7 @@ impl Default for RateLimits {
             refresh: pair,
             register: pair,
             password: pair,
+            shared: None,
         }
     }
 }
@@ -129,7 +132,7 @@ impl Account<'_> {
 
 impl Authority {
     /// Counts a request by address and by account, or turns it away.
-    pub(super) fn limit(
+    pub(super) async fn limit(
         &self,
         rules: &RulePair,
         caller: &Caller,
@@ -144,24 +147,28 @@ impl Authority {
         if let Some(key) = &account {
             asked.push((&rules.account, key));
         }
-        self.ask(caller, &asked)
+        self.ask(caller, &asked).await
     }
 
     /// Counts a request by account alone: its address was counted before it was known which account it is about.
-    pub(super) fn limit_account(
+    pub(super) async fn limit_account(
         &self,
         rules: &RulePair,
         caller: &Caller,
         account: Account<'_>,
     ) -> Result<(), TryLater> {
-        self.ask(caller, &[(&rules.account, &account.key())])
+        self.ask(caller, &[(&rules.account, &account.key())]).await
     }
 
-    fn ask(&self, caller: &Caller, asked: &[(&Rule, &[u8])]) -> Result<(), TryLater> {
+    async fn ask(&self, caller: &Caller, asked: &[(&Rule, &[u8])]) -> Result<(), TryLater> {
         if !self.config.limits.enabled {
             return Ok(());
         }
-        match self.limiter.check_all(asked) {
+        let decision = match &self.config.limits.shared {
+            None => self.limiter.check_all(asked),
+            Some(shared) => self.ask_all_nodes(shared, asked).await,
+        };
+        match decision {
             Some(decision) if !decision.allowed => {
                 self.counts.limited(decision.rule());
                 Err(TryLater::Limited(decision))
@@ -171,6 +178,33 @@ impl Authority {
                 Ok(())
             }
             None => Ok(()),
+        }
+    }
+
+    /// Together with the other nodes. What this node allowed it counts as well: so whoever is at the limit here is refused
+    /// without asking anybody, and when nobody else can be asked, its own counts go on where they are.
+    async fn ask_all_nodes(&self, shared: &Shared, asked: &[(&Rule, &[u8])]) -> Option<Decision> {
+        if asked.is_empty() {
+            return None;
+        }
+        if let Some(refusal) = self.limiter.refusal(asked) {
+            return Some(refusal);
+        }
+        let asks: Vec<SharedAsk> = asked
+            .iter()
+            .map(|(rule, key)| self.shared_keys.ask(rule, key))
+            .collect();
+        let answer = shared.0.count(&asks).await;
+        // What makes no sense is as good as no answer.
+        let decided = answer.and_then(|(allowed, standings)| binding(&asks, allowed, &standings));
+        self.counts.decided(decided.is_some());
+        if let Some(decision) = decided {
+            if decision.allowed {
+                self.limiter.note(asked);
+            }
+            Some(decision)
+        } else {
+            self.limiter.check_all(asked)
         }
     }
 }

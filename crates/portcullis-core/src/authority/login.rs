@@ -60,7 +60,7 @@ impl Authority {
         let account = device
             .as_ref()
             .map_or(Account::Email(&email), |known| Account::Device(known.device));
-        self.limit(&self.rules.login, caller, Some(account))?;
+        self.limit(&self.rules.login, caller, Some(account)).await?;
 
         // Before the first look into the store: what a flood is refused costs no query. A device of another account
         // gets no more by it than a device of its own.
@@ -149,7 +149,8 @@ impl Authority {
                 }
                 worn_out = Some(key);
             }
-            self.limit_account(&self.rules.login, caller, Account::Email(email))?;
+            self.limit_account(&self.rules.login, caller, Account::Email(email))
+                .await?;
         }
         let key = found.map_or_else(|| self.unknown.key(email), |found| AttemptKey::user(found.user));
         let count = self.store.count_attempt(&key, now).await?;

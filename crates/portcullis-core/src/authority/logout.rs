@@ -19,14 +19,15 @@ impl Authority {
     /// Ends the session of a refresh token, spent or not: whoever holds one may end what it belongs to.
     pub async fn logout_by_refresh_token(&self, caller: &Caller, token: &str) -> Result<(), RefreshError> {
         let Ok(presented) = PresentedRefresh::read(token, &self.session_keys) else {
-            self.limit(&self.rules.refresh, caller, None)?;
+            self.limit(&self.rules.refresh, caller, None).await?;
             return Err(RefreshError::Invalid);
         };
         self.limit(
             &self.rules.refresh,
             caller,
             Some(Account::Session(presented.session)),
-        )?;
+        )
+        .await?;
         if self.end_presented(caller, &presented).await? {
             Ok(())
         } else {

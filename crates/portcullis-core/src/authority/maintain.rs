@@ -39,6 +39,11 @@ impl Authority {
                 .map_err(|error| error.to_string()),
         };
         let took = self.clock.monotonic().saturating_sub(begun);
+        self.counts.maintained(task, done.is_ok(), removed);
+        let good_before = match done {
+            Ok(()) => None,
+            Err(_) => self.last_run(task).await?.and_then(|before| before.good_at()),
+        };
         let run = LastRun {
             begun_at,
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
@@ -46,6 +51,7 @@ impl Authority {
             removed,
             note,
             error: done.err(),
+            good_before,
         };
         match &run.error {
             None => tracing::info!(

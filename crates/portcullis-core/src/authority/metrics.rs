@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use super::{AuthenticateError, Authority, LoginError, RefreshError, RegisterError, TryLater, limits::RULES};
 use crate::{
+    limit::Shared,
+    maintenance::Task,
     metrics::{Counter, Metrics, Scrape},
     session::EndReason,
     token::TokenError,
@@ -16,6 +18,37 @@ pub(super) struct Counts {
     ended: [Counter; ENDED.len()],
     refused_tokens: [Counter; 4],
     limited: [Counter; RULES.len()],
+    decided: [Counter; 2],
+    maintained: [Maintained; Task::ALL.len()],
+}
+
+/// Of one task.
+struct Maintained {
+    done: Counter,
+    failed: Counter,
+    removed: Counter,
+}
+
+impl Maintained {
+    fn new(metrics: &Metrics, task: Task) -> Self {
+        let task = ("task", task.name());
+        let runs = |result| {
+            metrics.counter(
+                "portcullis_maintenance_runs_total",
+                "Tasks of the maintenance that this node did, by task and result.",
+                &[task, ("result", result)],
+            )
+        };
+        Self {
+            done: runs("done"),
+            failed: runs("failed"),
+            removed: metrics.counter(
+                "portcullis_maintenance_removed_total",
+                "Rows that this node's maintenance removed, by task.",
+                &[task],
+            ),
+        }
+    }
 }
 
 /// Reasons for which the authority itself ends sessions, one by one.
@@ -83,6 +116,14 @@ impl Counts {
                 "limit",
                 RULES,
             ),
+            decided: metrics.counters(
+                "portcullis_limit_shared_decisions_total",
+                "Requests whose limits nodes share: decided with the other nodes, or by this node alone since nobody could be \
+                 asked.",
+                "by",
+                ["all", "alone"],
+            ),
+            maintained: Task::ALL.map(|task| Maintained::new(metrics, task)),
         }
     }
 
@@ -145,6 +186,19 @@ impl Counts {
         if let Some(at) = RULES.iter().position(|known| *known == rule) {
             self.limited[at].add(1);
         }
+    }
+
+    pub(super) fn maintained(&self, task: Task, done: bool, removed: u64) {
+        if let Some(at) = Task::ALL.iter().position(|known| *known == task) {
+            let counts = &self.maintained[at];
+            if done { &counts.done } else { &counts.failed }.add(1);
+            counts.removed.add(removed);
+        }
+    }
+
+    /// With the other nodes, or alone.
+    pub(super) fn decided(&self, together: bool) {
+        self.decided[usize::from(!together)].add(1);
     }
 }
 
@@ -310,6 +364,12 @@ impl Authority {
             "portcullis_limit_capacity",
             "Addresses and accounts that the rate limits remember at most.",
             |series| series.put(&[], float(self.config.limits.capacity)),
+        );
+        let away = |shared: &Shared| shared.0.away();
+        scrape.gauge(
+            "portcullis_limit_shared_away",
+            "1 while limits are to be shared with the other nodes and cannot be, so that each counts for itself.",
+            |series| series.put(&[], self.config.limits.shared.as_ref().is_some_and(away).into()),
         );
         scrape.gauge(
             "portcullis_audit_events_waiting",

@@ -14,14 +14,15 @@ impl Authority {
 
     async fn carry_on(&self, caller: &Caller, token: &str) -> Result<TokenPair, RefreshError> {
         let Ok(presented) = PresentedRefresh::read(token, &self.session_keys) else {
-            self.limit(&self.rules.refresh, caller, None)?;
+            self.limit(&self.rules.refresh, caller, None).await?;
             return Err(RefreshError::Invalid);
         };
         self.limit(
             &self.rules.refresh,
             caller,
             Some(Account::Session(presented.session)),
-        )?;
+        )
+        .await?;
         let session = presented.session;
         let (rules, keys) = (self.config.sessions, self.session_keys.clone());
         let context = self.context(caller);

@@ -47,7 +47,8 @@ impl Authority {
             password,
             name,
         } = registration;
-        self.limit(&self.rules.register, caller, Some(Account::Email(&email.key())))?;
+        self.limit(&self.rules.register, caller, Some(Account::Email(&email.key())))
+            .await?;
         self.check_password(&password, &email, &name)
             .map_err(RegisterError::Password)?;
         // Asked first so that no hashing is spent on it; the unique key in the store decides.

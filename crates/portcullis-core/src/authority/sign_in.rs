@@ -85,8 +85,8 @@ impl Authority {
     ///
     /// # Errors
     /// When there were too many.
-    pub fn limit_sign_in(&self, caller: &Caller) -> Result<(), TryLater> {
-        self.limit(&self.rules.login, caller, None)
+    pub async fn limit_sign_in(&self, caller: &Caller) -> Result<(), TryLater> {
+        self.limit(&self.rules.login, caller, None).await
     }
 
     /// Who signs in by a profile that was checked: somebody who is known, or somebody who becomes a user by the rules

@@ -111,6 +111,30 @@ impl Limiter {
             .min_by_key(|decision| (decision.remaining, std::cmp::Reverse(decision.reset_after)))
     }
 
+    /// The refusal that [`check_all`](Self::check_all) would give now, if it is one. Counts nothing.
+    pub fn refusal(&self, asked: &[(&Rule, &[u8])]) -> Option<Decision> {
+        asked
+            .iter()
+            .filter_map(|(rule, key)| {
+                let key = self.hash(rule, key);
+                let shard = self.lock(self.shard_of(key));
+                let now = self.now();
+                let full = shard.standing(key, rule, now).live >= rule.quota().limit_len();
+                full.then(|| decision(&shard, key, rule, now, false))
+            })
+            .max_by_key(|decision| decision.retry_after)
+    }
+
+    /// Counts a request that someone else has allowed, whatever the limit says.
+    pub fn note(&self, asked: &[(&Rule, &[u8])]) {
+        for (rule, key) in asked {
+            let key = self.hash(rule, key);
+            let mut shard = self.lock(self.shard_of(key));
+            let now = self.now();
+            shard.count(key, rule, now, self.ways);
+        }
+    }
+
     /// Drops what has expired. Not needed for the bound; gives memory back after a flood.
     pub fn sweep(&self) {
         for shard in 0..self.shards.len() {

@@ -3,7 +3,7 @@
 //!
 //! [`Authority::maintain`]: crate::authority::Authority::maintain
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +131,20 @@ pub struct LastRun {
     /// Why it did not come to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// When it was last done before, where this run did not come to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good_before: Option<Timestamp>,
+}
+
+impl LastRun {
+    /// When the task was last done, by this run or by one before.
+    #[must_use]
+    pub fn good_at(&self) -> Option<Timestamp> {
+        match self.error {
+            None => Some(self.begun_at + Duration::from_millis(self.took_ms)),
+            Some(_) => self.good_before,
+        }
+    }
 }
 
 /// Where the runs at set times stand.

@@ -22,7 +22,7 @@ use portcullis_core::{
 use portcullis_store::Database;
 
 use crate::{
-    config::{Problem, Settings, TlsSettings},
+    config::{Problem, Settings, SharedLimitSettings, TlsSettings},
     data_dir::{self, FolderError},
     installation::{InstallationError, database_options, migrates},
     serve::{Dated, load_tls},
@@ -58,6 +58,18 @@ pub(crate) async fn look(settings: &Settings) -> (Findings, Option<Database>) {
         findings.certificate(tls);
     }
     findings.providers(settings).await;
+    match settings.limits.shared.as_ref().map(SharedLimitSettings::open) {
+        None => {}
+        Some(Err(error)) => findings.problem("limits.redis_url", error),
+        Some(Ok(shared)) => {
+            if let Err(why) = shared.probe().await {
+                findings.warnings.push(Problem::new(
+                    "limits.redis_url",
+                    format!("the Redis that nodes share does not do what is asked of it: {why}. Each node counts for itself"),
+                ));
+            }
+        }
+    }
     let folder = findings.folder(settings);
     let own = match folder.as_ref().map(|folder| folder.key_file().read()) {
         Some(Ok(key)) => key,

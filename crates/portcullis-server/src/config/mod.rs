@@ -11,6 +11,7 @@ mod providers;
 mod resolve;
 mod rules;
 mod settings;
+mod shared_limits;
 mod table;
 mod value;
 
@@ -28,6 +29,7 @@ pub(crate) use self::{
         CookieSettings, HttpSettings, Limit, LogSettings, MetricsSettings, Settings, TelemetrySettings,
         TlsSettings,
     },
+    shared_limits::{SharedLimitSettings, SharedLimitsProblem},
     table::KEYS,
     value::{duration, show_duration},
 };

@@ -13,7 +13,7 @@ use portcullis_core::{
 };
 use secrecy::SecretString;
 
-use super::{resolve::Resolver, rules};
+use super::{SharedLimitSettings, resolve::Resolver, rules};
 
 /// The whole configuration. Secrets are secret types: nothing here has `Debug`.
 pub(crate) struct Settings {
@@ -124,6 +124,8 @@ pub(crate) struct LimitSettings {
     pub(crate) enabled: bool,
     /// Entries that are remembered at most.
     pub(crate) capacity: u32,
+    /// Through what nodes share them.
+    pub(crate) shared: Option<SharedLimitSettings>,
     /// Consecutive failed logins after which an account takes only devices that it knows.
     pub(crate) max_failures: u32,
     /// Logins.
@@ -244,6 +246,7 @@ impl Settings {
             limits: LimitSettings {
                 enabled: from.flag("limits.enabled"),
                 capacity: from.integer("limits.capacity"),
+                shared: rules::shared_limits(from),
                 max_failures: from.integer("limits.max_failures"),
                 login: limit(from, "limits.login_per_address", "limits.login_per_account"),
                 refresh: limit(from, "limits.refresh_per_address", "limits.refresh_per_account"),

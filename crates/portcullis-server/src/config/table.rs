@@ -242,6 +242,22 @@ pub(crate) const KEYS: &[Key] = &[
         Is("100000"),
         "Addresses and accounts that the limits remember at most.",
     ),
+    secret(
+        "limits.redis_url",
+        Text,
+        "rediss://portcullis:PASSWORD@redis.example.com:6379",
+        "Redis or Valkey through which nodes share their limits: redis://HOST:PORT, or rediss:// for TLS. Without it, each node \
+         counts for itself; so does each while that one is away.",
+    ),
+    key(
+        "limits.redis_ca",
+        Path,
+        Unset {
+            example: "/etc/portcullis/redis-ca.pem",
+        },
+        "Authorities (PEM) by one of which the certificate of limits.redis_url must be, and by no other. Without it, by one of \
+         the web.",
+    ),
     key(
         "limits.max_failures",
         Integer(3, 100),

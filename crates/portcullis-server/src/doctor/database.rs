@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use portcullis_core::authority::MAX_CLOCK_SKEW;
 use portcullis_store::{Condition, EngineCondition, PostgresCondition, SqliteCondition};
 
 use super::Finding;
@@ -7,8 +8,6 @@ use crate::config::Settings;
 
 /// The oldest PostgreSQL on which the tests run.
 const OLDEST: i64 = 150_000;
-/// Past it `/readyz` fails; half of it is close.
-const APART: Duration = Duration::from_secs(2);
 /// Connections of one node beside those of the pool: one is kept for the feed.
 const BESIDE: i64 = 1;
 
@@ -115,9 +114,9 @@ fn clock(findings: &mut Vec<Finding>, found: &PostgresCondition) {
     let least = apart.saturating_sub(reading.uncertainty);
     let remedy = "set the clocks of all nodes and of the database (NTP): a node that is 2 s off is not ready, and times in \
                   tokens and in the audit log are wrong";
-    findings.push(if least > APART {
+    findings.push(if least > MAX_CLOCK_SKEW {
         Finding::action("clock", text, remedy)
-    } else if least > APART / 4 {
+    } else if least > MAX_CLOCK_SKEW / 4 {
         Finding::advice("clock", text, remedy)
     } else {
         Finding::ok("clock", text)

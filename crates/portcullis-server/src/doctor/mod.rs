@@ -122,6 +122,17 @@ pub(crate) async fn examine(config: &Config, nodes: u32) -> Vec<Finding> {
     let (found, database) = check::look(settings).await;
     findings.extend(found.problems.iter().chain(&found.warnings).map(pointed_to));
     findings.extend(found.notes.into_iter().map(|note| Finding::note("start", note)));
+    let limits = &settings.limits;
+    let shared = limits.shared.is_some();
+    if shared && !findings.iter().any(|finding| finding.check == "limits") {
+        findings.push(Finding::ok("limits", "nodes share them: the Redis answers"));
+    } else if !shared && nodes > 1 {
+        findings.push(Finding::advice(
+            "limits",
+            format!("each of {nodes} nodes counts for itself: together they allow {nodes} times as much"),
+            "give limits.redis_url, or divide the limits by the number of nodes",
+        ));
+    }
     if let Some(database) = database {
         findings.extend(on_database(&database, settings, nodes).await);
         database.close().await;
@@ -181,6 +192,7 @@ fn pointed_to(problem: &Problem) -> Finding {
         "data_dir" => ("folder", "see to the folder that data_dir names"),
         "master_key" => ("key", "restore the master key with which the database was made"),
         "tls" | "tls.cert" | "tls.key" => ("certificate", "see to the files that tls.cert and tls.key name"),
+        "limits.redis_url" => ("limits", "see to the Redis that limits.redis_url names"),
         _ => ("database", "see to the database that database.url names"),
     };
     // Most texts say it themselves, behind a colon.

@@ -21,7 +21,7 @@ use secrecy::SecretString;
 
 pub(crate) use self::dev::{DEV_EMAIL, DEV_PASSWORD};
 use crate::{
-    config::{CookieSettings, Limit, Settings},
+    config::{CookieSettings, Limit, Settings, SharedLimitsProblem},
     data_dir::{self, FolderError},
 };
 
@@ -66,6 +66,8 @@ pub(crate) enum InstallationError {
     )]
     DevPassword(SocketAddr),
     #[error(transparent)]
+    SharedLimits(#[from] SharedLimitsProblem),
+    #[error(transparent)]
     Build(BuildError),
     #[error(transparent)]
     Database(#[from] portcullis_store::OpenError),
@@ -97,7 +99,16 @@ impl Installation {
     pub(crate) async fn create(settings: &Settings, address: SocketAddr) -> Result<Self, InstallationError> {
         // One file has one server. A database that many share is changed when an operator says so.
         let migrates = migrates(settings, &database_options(settings, None));
-        let opened = Self::open(builder(settings, address).migrate(migrates)).await;
+        let mut builder = builder(settings, address).migrate(migrates);
+        if let Some(shared) = settings
+            .limits
+            .shared
+            .as_ref()
+            .filter(|_| settings.limits.enabled)
+        {
+            builder = builder.shared_limits(&shared.open()?);
+        }
+        let opened = Self::open(builder).await;
         opened.map_err(|error| match error {
             InstallationError::NotMigrated(pending) => InstallationError::PendingMigrations(pending),
             other => other,
@@ -254,6 +265,8 @@ fn authority_config(settings: &Settings, address: SocketAddr) -> AuthorityConfig
             refresh: pair(limits.refresh),
             register: pair(limits.register),
             password: pair(limits.password),
+            // Set with the builder, which connects.
+            shared: None,
         },
         max_failures: limits.max_failures,
         registration: settings.registration_enabled,

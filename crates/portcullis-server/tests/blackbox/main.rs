@@ -44,6 +44,7 @@ mod refresh;
 mod register;
 mod revocation;
 mod sessions;
+mod shared_limits;
 mod stacks;
 mod timing;
 mod verify;

@@ -74,3 +74,31 @@ fn a_database_that_cannot_be_reached_is_a_problem_without_its_password() {
         "{check:?}"
     );
 }
+
+#[test]
+fn an_authority_of_the_redis_that_is_none_is_refused_before_a_start() {
+    let place = |url: &str| {
+        Place::new()
+            .env("PORTCULLIS_LIMITS__REDIS_URL", url)
+            .env("PORTCULLIS_LIMITS__REDIS_CA", "authority.pem")
+    };
+    let refused = |place: &Place, says: &str| {
+        let check = place.run(&["check"]);
+        assert!(
+            check.code == Some(1) && check.stderr.contains(says),
+            "{says}: {check:?}"
+        );
+        let serve = place.run(&["serve", "--listen", "127.0.0.1:0"]);
+        assert!(
+            serve.code == Some(1) && serve.stderr.contains(says),
+            "{says}: {serve:?}"
+        );
+    };
+    let secure = place("rediss://:PLANTED@127.0.0.1:1");
+    refused(&secure, "limits.redis_ca cannot be read: authority.pem");
+    secure.write("authority.pem", "garbage");
+    refused(&secure, "not PEM");
+    let plain = place("redis://:PLANTED@127.0.0.1:1");
+    plain.write("authority.pem", "garbage");
+    refused(&plain, "no TLS");
+}

@@ -7,8 +7,10 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
+use portcullis_testkit::stopwatch::Stopwatch;
 use serde_json::{Value, json};
 
 use crate::{
@@ -168,6 +170,10 @@ fn a_scrape_counts_what_happened() {
         "portcullis_hash_wait_seconds_count 3",
         "portcullis_hash_queue_capacity 256.0",
         "portcullis_http_requests_under_way 0.0",
+        "portcullis_limit_shared_away 0.0",
+        r#"portcullis_limit_shared_decisions_total{by="alone"} 0"#,
+        r#"portcullis_maintenance_runs_total{task="keys",result="failed"} 0"#,
+        r#"portcullis_maintenance_removed_total{task="audit"} 0"#,
         r#"portcullis_database_info{engine="sqlite"} 1.0"#,
         r#"portcullis_database_connections_max{pool="read"} 10.0"#,
         concat!(
@@ -226,6 +232,72 @@ fn idle_connections_do_not_shut_prometheus_out() {
         assert!(!answer.starts_with(b"\0\0"), "a frame of HTTP/2");
     }
     scrape(&server);
+}
+
+#[test]
+fn a_node_knows_when_maintenance_was_done_and_whether_it_is_due() {
+    let (_place, server) = used();
+    let begun = Stopwatch::start();
+    let text = loop {
+        let text = scrape(&server);
+        if text.contains(r#"last_success_timestamp_seconds{task="keys"}"#) {
+            break text;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{text}");
+    };
+    assert!(
+        text.lines()
+            .any(|line| line == "portcullis_maintenance_overdue_seconds 0.0"),
+        "{text}"
+    );
+    for task in ["sessions", "feed", "attempts", "audit", "keys"] {
+        let name = format!("portcullis_maintenance_last_success_timestamp_seconds{{task=\"{task}\"}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&name));
+        let at: f64 = line
+            .unwrap_or_else(|| panic!("{name} in {text}"))
+            .parse()
+            .unwrap();
+        let started = text
+            .lines()
+            .find_map(|line| line.strip_prefix("process_start_time_seconds "))
+            .unwrap();
+        let after: f64 = at - started.parse::<f64>().unwrap();
+        assert!((-1.0..60.0).contains(&after), "{name}: {after}");
+        let done = format!("portcullis_maintenance_runs_total{{task=\"{task}\",result=\"done\"}} 1");
+        assert!(text.contains(&done), "{done} in {text}");
+    }
+
+    // Never done and not to be done is not overdue.
+    let place = place().env("PORTCULLIS_MAINTENANCE__SCHEDULE", "never");
+    let server = place.serve(&[]);
+    let text = scrape(&server);
+    assert!(
+        text.contains("portcullis_maintenance_overdue_seconds 0.0\n"),
+        "{text}"
+    );
+    assert!(!text.contains("last_success_timestamp_seconds{"), "{text}");
+}
+
+#[test]
+fn a_redis_that_is_away_is_seen() {
+    let place = place().env("PORTCULLIS_LIMITS__REDIS_URL", "redis://127.0.0.1:1");
+    let server = place.serve(&[]);
+    using(&server);
+    let text = scrape(&server);
+    assert!(text.contains("portcullis_limit_shared_away 1.0\n"), "{text}");
+    let decisions = |by: &str| -> u64 {
+        let name = format!("portcullis_limit_shared_decisions_total{{by=\"{by}\"}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&name));
+        line.unwrap().parse().unwrap()
+    };
+    assert_eq!(decisions("all"), 0);
+    assert!(decisions("alone") > 3, "{text}");
+    let check = place.run(&["check"]);
+    assert!(
+        check.code == Some(0) && check.stderr.contains("limits.redis_url"),
+        "{check:?}"
+    );
+    assert!(check.stderr.contains("no connection"), "{check:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use sqlx::{
 };
 
 use super::{ClockReading, PostgresCondition};
+use crate::dialect;
 
 /// How often the clock is asked: the answer that came fastest is the best.
 const READINGS: usize = 5;
@@ -120,10 +121,7 @@ async fn read_clock(connection: &mut PgConnection, clock: &dyn Clock) -> Result<
     let mut best: Option<ClockReading> = None;
     for _ in 0..READINGS {
         let (begun, ours) = (clock.monotonic(), clock.now());
-        let (theirs,): (i64,) =
-            sqlx::query_as("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT")
-                .fetch_one(&mut *connection)
-                .await?;
+        let theirs = dialect::postgres_clock(connection).await?;
         let half = clock.monotonic().saturating_sub(begun) / 2;
         let reading = ClockReading {
             theirs: Timestamp::from_millis(theirs),

@@ -161,10 +161,39 @@ both! {
         assert_eq!(removed(Task::Audit).await, 0);
         let last = world.authority.last_run(Task::Sessions).await.unwrap().unwrap();
         assert_eq!((last.removed, last.error), (1, None));
+        let removed = r#"portcullis_maintenance_removed_total{task="sessions"} 1"#;
+        assert!(world.authority.metrics().text().contains(removed));
         // Of runs without work nothing is told.
         let events = world.events("maintenance.ran").await;
         assert_eq!(events.len(), 2);
         assert!(events.iter().any(|event| event.detail["removed"]["sessions"] == 1));
+    }
+
+    async fn a_task_that_fails_says_when_it_was_last_done(db: TestDatabase) {
+        let nodes = Nodes::new(&db, 1, config()).await;
+        let node = &nodes.authorities[0];
+        let maintain = async || node.maintain(&Caller::system(), Task::Sessions).await.unwrap();
+        let good = maintain().await.good_at();
+        assert_eq!(good, Some(nodes.clock.now()));
+        nodes.pass(DAY);
+        db.tamper("ALTER TABLE portcullis_sessions RENAME TO portcullis_elsewhere").await;
+        // However often.
+        for _ in 0..2 {
+            let failed = maintain().await;
+            assert!(failed.error.is_some());
+            assert_eq!(failed.good_at(), good);
+        }
+        db.tamper("ALTER TABLE portcullis_elsewhere RENAME TO portcullis_sessions").await;
+        assert_eq!(maintain().await.good_at(), Some(nodes.clock.now()));
+        let text = node.metrics().text();
+        for line in [
+            r#"portcullis_maintenance_runs_total{task="sessions",result="failed"} 2"#,
+            r#"portcullis_maintenance_runs_total{task="sessions",result="done"} 2"#,
+            r#"portcullis_maintenance_runs_total{task="keys",result="done"} 0"#,
+            r#"portcullis_maintenance_removed_total{task="sessions"} 0"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
     }
 
     async fn an_old_key_rotates_once_though_several_try_and_no_live_token_breaks(db: TestDatabase) {

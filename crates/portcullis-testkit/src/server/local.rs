@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use portcullis::{Gate, Portcullis, api};
+use portcullis::{Gate, Portcullis, api, embedded::Builder};
 use portcullis_core::{
     authority::{Authority, AuthorityConfig, RateLimits},
     clock::Clock,
@@ -37,6 +37,16 @@ pub fn configuration() -> AuthorityConfig {
 impl Local {
     /// Starts it.
     pub async fn start(engine: Engine, clock: Arc<dyn Clock>, configuration: AuthorityConfig) -> Self {
+        Self::start_with(engine, clock, configuration, |builder| builder).await
+    }
+
+    /// Starts it with what else the builder takes.
+    pub async fn start_with(
+        engine: Engine,
+        clock: Arc<dyn Clock>,
+        configuration: AuthorityConfig,
+        further: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
         let database = Database::create(engine).await;
         let mut builder = Portcullis::builder()
             .data_dir(database.data_dir())
@@ -45,7 +55,7 @@ impl Local {
         if let Some(url) = database.url() {
             builder = builder.database_url(url);
         }
-        let auth = builder.build().await.expect("it is built");
+        let auth = further(builder).build().await.expect("it is built");
         let authority = Arc::clone(auth.authority());
         let router = Gate::new(auth.clone())
             .merge(auth.routes())

@@ -68,6 +68,10 @@ impl Builder {
                 "rate limits are off: nothing slows down password guessing; use this for load tests only"
             );
         }
+        #[cfg(feature = "redis")]
+        if let Some(shared) = self.shared_limits.as_ref().filter(|_| !self.existing) {
+            shared.connect().await;
+        }
         let ports = Ports {
             store: Arc::new(database.clone()),
             clock: Arc::clone(&self.clock),
@@ -105,6 +109,7 @@ impl Builder {
             redirects: self.http.sign_in_redirects,
         };
         let maintenance = Maintenance::new(Arc::clone(&authority), self.maintenance);
+        maintenance.tell_metrics();
         let mut work = None;
         if !self.existing {
             self.roles.store(&authority).await?;

@@ -71,7 +71,7 @@ impl Maintenance {
     }
 
     /// The newest run, unless a clock was wrong when it was noted.
-    async fn standing(&self, now: Timestamp) -> Result<Option<Standing>, TryLater> {
+    pub(super) async fn standing(&self, now: Timestamp) -> Result<Option<Standing>, TryLater> {
         let standing = self.authority.maintenance_standing().await?;
         Ok(standing.filter(|standing| standing.due <= now + ABSURD))
     }
@@ -105,10 +105,18 @@ impl Maintenance {
         standing
     }
 
+    async fn look_and_run(&self) -> Result<(), TryLater> {
+        self.look().await?;
+        if self.run_if_due().await? {
+            self.look().await?;
+        }
+        Ok(())
+    }
+
     /// Looks again and again. Does not end.
     pub(crate) async fn keep_up(&self) {
         loop {
-            if let Err(error) = self.run_if_due().await {
+            if let Err(error) = self.look_and_run().await {
                 tracing::error!(%error, "maintenance.unavailable");
             }
             let now = self.authority.clock().now();
@@ -119,6 +127,6 @@ impl Maintenance {
 }
 
 /// Whether a run for `due`, or a later one, came to its end.
-fn done(standing: Option<&Standing>, due: Timestamp) -> bool {
+pub(super) fn done(standing: Option<&Standing>, due: Timestamp) -> bool {
     standing.is_some_and(|standing| standing.due >= due && standing.finished)
 }

@@ -19,6 +19,7 @@
 
 mod due;
 mod lease;
+mod seen;
 
 use std::sync::Arc;
 
@@ -29,7 +30,10 @@ use portcullis_core::{
     clock::Timestamp,
 };
 
-use self::lease::{Lease, Lost};
+use self::{
+    lease::{Lease, Lost},
+    seen::Seen,
+};
 use crate::schedule::Times;
 
 /// What is done at set times, when, and how it went. Clones are the same.
@@ -57,6 +61,7 @@ use crate::schedule::Times;
 pub struct Maintenance {
     authority: Arc<Authority>,
     times: Option<Times>,
+    seen: Arc<Seen>,
 }
 
 /// How it went, and how it goes on.
@@ -109,7 +114,11 @@ impl Maintenance {
     /// Of this authority, at these times; none means only when told.
     #[must_use]
     pub fn new(authority: Arc<Authority>, times: Option<Times>) -> Self {
-        Self { authority, times }
+        Self {
+            authority,
+            times,
+            seen: Arc::default(),
+        }
     }
 
     /// How it went, and how it goes on.

@@ -23,11 +23,15 @@
 
 mod limit;
 mod limits;
+#[cfg(feature = "redis")]
+mod shared;
 
 pub use portcullis_core::limit::{Quota as Rate, QuotaError as RateError};
 
 pub use self::limit::{IntoLimit, Limit};
 pub(crate) use self::limits::Limits;
+#[cfg(feature = "redis")]
+pub use self::shared::{SharedLimits, SharedLimitsError};
 
 /// A [`Rate`]: `rate!("5/minute")`, with `second`, `minute`, `hour` or `day`. What is no rate does not compile. At run
 /// time: `"5/minute".parse::<Rate>()`.

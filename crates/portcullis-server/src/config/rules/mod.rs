@@ -11,8 +11,8 @@ use secrecy::ExposeSecret;
 pub(crate) use self::{
     public::{cookies, is_loopback, issuer, origins, proxies, sign_in_redirects},
     resources::{
-        database_url, hashing, log_level, maintenance, master_key, metrics, rotate_keys_after, signing,
-        telemetry, tls,
+        database_url, hashing, log_level, maintenance, master_key, metrics, rotate_keys_after, shared_limits,
+        signing, telemetry, tls,
     },
 };
 use super::{

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
-use portcullis::schedule::Times;
+use portcullis::{rate_limit::SharedLimits, schedule::Times};
 use portcullis_core::{
     authority::check_signing,
     key::MasterKey,
@@ -15,6 +15,7 @@ use portcullis_store::DatabaseOptions;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{
+    SharedLimitSettings,
     resolve::Resolver,
     settings::{MetricsSettings, TelemetrySettings, TlsSettings},
 };
@@ -205,4 +206,21 @@ pub(crate) fn maintenance(from: &mut Resolver) -> Option<Times> {
             None
         }
     }
+}
+
+/// Through what nodes share their limits.
+pub(crate) fn shared_limits(from: &mut Resolver) -> Option<SharedLimitSettings> {
+    let url = from.secret("limits.redis_url");
+    let authorities = from.optional_path("limits.redis_ca");
+    let Some(url) = url else {
+        if authorities.is_some() {
+            from.refuse("limits.redis_ca", "is given without limits.redis_url");
+        }
+        return None;
+    };
+    if let Err(error) = SharedLimits::new(url.clone()) {
+        from.refuse("limits.redis_url", error.to_string());
+        return None;
+    }
+    Some(SharedLimitSettings { url, authorities })
 }

@@ -230,6 +230,17 @@ fn values_out_of_range_say_the_range() {
         ("PORTCULLIS_TLS__CERT", "x", "without tls.key"),
         ("PORTCULLIS_TLS__KEY", "x", "without tls.cert"),
         (
+            "PORTCULLIS_LIMITS__REDIS_URL",
+            "http://127.0.0.1",
+            "not the URL of a Redis",
+        ),
+        (
+            "PORTCULLIS_LIMITS__REDIS_URL",
+            "rediss://127.0.0.1/#insecure",
+            "TLS without verification",
+        ),
+        ("PORTCULLIS_LIMITS__REDIS_CA", "x", "without limits.redis_url"),
+        (
             "PORTCULLIS_TOKEN__REFRESH_TTL",
             "91d",
             "longer than session.absolute_ttl",

@@ -46,7 +46,7 @@ pub(crate) async fn finish_sign_in(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let sign_in = sign_in(&api)?;
-    api.authority().limit_sign_in(&caller)?;
+    api.authority().limit_sign_in(&caller).await?;
     let (answer, code) = match sign_in.finish::<Purpose>(&id, &headers, query).await {
         Ok(who) => {
             let app = match &who.carried {

@@ -65,7 +65,7 @@ pub(crate) async fn exchange_code(
     ByCaller(caller): ByCaller,
     Body(request): Body<ExchangeRequest>,
 ) -> Result<Json<TokenPairResponse>, Problem> {
-    authority.limit_sign_in(&caller)?;
+    authority.limit_sign_in(&caller).await?;
     let now = authority.clock().now();
     let ticket = authority
         .tickets()

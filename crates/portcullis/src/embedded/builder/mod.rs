@@ -50,6 +50,9 @@ pub struct Builder {
     /// `aud`, where it is not the issuer.
     pub(super) audience: Option<String>,
     pub(super) http: Http,
+    /// What nodes count together, to be connected to.
+    #[cfg(feature = "redis")]
+    pub(super) shared_limits: Option<crate::rate_limit::SharedLimits>,
     pub(super) roles: DeclaredAll,
     /// When maintenance is due.
     pub(super) maintenance: Option<Times>,
@@ -126,6 +129,8 @@ impl Builder {
                 #[cfg(feature = "issuer")]
                 sign_in_redirects: Vec::new(),
             },
+            #[cfg(feature = "redis")]
+            shared_limits: None,
             roles: DeclaredAll::default(),
             maintenance: MAINTENANCE.parse().ok(),
             clock: Arc::new(SystemClock),

@@ -106,4 +106,14 @@ impl Builder {
         self.config.audit_retention = Some(keep);
         self
     }
+
+    /// Rate limits that nodes share through Redis or Valkey: those of logins, registrations, refreshes and passwords. Nodes
+    /// share them that have the same master key.
+    #[cfg(feature = "redis")]
+    pub fn shared_limits(mut self, limits: &crate::rate_limit::SharedLimits) -> Self {
+        let shared = portcullis_core::limit::Shared(std::sync::Arc::new(limits.clone()));
+        self.config.limits.shared = Some(shared);
+        self.shared_limits = Some(limits.clone());
+        self
+    }
 }
