@@ -8,7 +8,7 @@ use portcullis_store::Imported;
 
 /// What the batches before would have added: the database takes each one back, and so cannot know.
 ///
-/// Hashes of 64 bits, some 20 bytes of memory a user. That two of a million are the same by chance is less likely than one in
+/// Hashes of 64 bits, some 40 bytes of memory a user. That two of a million are the same by chance is less likely than one in
 /// ten millions, and then one line too many is said to be refused.
 #[derive(Default)]
 pub(super) struct Rehearsal {
