@@ -52,12 +52,7 @@ impl Endpoints {
 
     /// All of them.
     pub fn all(self) -> Self {
-        let all = self.and(all());
-        #[cfg(feature = "issuer")]
-        if all.api.sign_in().is_some() {
-            return all.providers().pages();
-        }
-        all
+        self.all_but_admin().admin()
     }
 
     /// Sign-in with a provider, below `/auth/providers`, and `/me/identities`. [`Endpoints::all`] has them where there are
@@ -87,7 +82,12 @@ impl Endpoints {
 
     /// All but those of administrators.
     pub fn all_but_admin(self) -> Self {
-        self.and(all_but_admin())
+        let all = self.and(all_but_admin());
+        #[cfg(feature = "issuer")]
+        if all.api.sign_in().is_some() {
+            return all.providers().pages();
+        }
+        all
     }
 
     /// `POST /auth/register`.

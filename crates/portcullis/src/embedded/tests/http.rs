@@ -210,6 +210,7 @@ async fn an_application_mounts_what_it_wants() {
         .refresh()
         .logout()
         .csrf()
+        .verify()
         .me()
         .sessions()
         .admin()
