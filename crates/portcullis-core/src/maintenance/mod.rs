@@ -111,7 +111,7 @@ impl FromStr for Task {
 /// fn in_words(run: &LastRun) -> String {
 ///     match &run.error {
 ///         None => format!("{} rows removed by {} in {} ms", run.removed, run.node, run.took_ms),
-///         Some(error) => format!("failed on {}: {error}", run.node),
+///         Some(error) => format!("failed on {}: {error}; last done: {:?}", run.node, run.good_at()),
 ///     }
 /// }
 /// ```

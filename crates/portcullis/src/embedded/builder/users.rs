@@ -109,6 +109,16 @@ impl Builder {
 
     /// Rate limits that nodes share through Redis or Valkey: those of logins, registrations, refreshes and passwords. Nodes
     /// share them that have the same master key.
+    ///
+    /// ```
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use portcullis::{Portcullis, rate_limit::SharedLimits};
+    ///
+    /// let shared = SharedLimits::new("redis://127.0.0.1:6379")?;
+    /// let builder = Portcullis::builder().sqlite("app.db").shared_limits(&shared);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "redis")]
     pub fn shared_limits(mut self, limits: &crate::rate_limit::SharedLimits) -> Self {
         let shared = portcullis_core::limit::Shared(std::sync::Arc::new(limits.clone()));

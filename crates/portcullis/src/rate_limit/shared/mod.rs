@@ -38,12 +38,34 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const PREFIX: &str = "portcullis:{limits}:";
 
 /// Counts in a Redis or Valkey. Clones share one connection.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use portcullis::rate_limit::SharedLimits;
+///
+/// let plain = SharedLimits::new("redis://127.0.0.1:6379")?;
+/// let authority = std::fs::read_to_string("redis-ca.pem")?;
+/// let secure = SharedLimits::with_root_certificates("rediss://app:secret@redis.internal:6379", &authority)?;
+/// // Before a start: what is wrong with it?
+/// secure.probe().await?;
+/// // A builder does this.
+/// plain.connect().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct SharedLimits {
     link: Arc<Link>,
 }
 
 /// Why limits cannot be shared.
+///
+/// ```
+/// use portcullis::rate_limit::{SharedLimits, SharedLimitsError};
+///
+/// let refused = SharedLimits::new("rediss://redis.internal/#insecure").unwrap_err();
+/// assert_eq!(refused, SharedLimitsError::Fragment);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SharedLimitsError {
