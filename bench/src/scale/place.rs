@@ -155,7 +155,7 @@ impl Place {
         let file = self.folder.join("users.csv");
         seed::roster(&mut BufWriter::new(File::create(&file).expect("a file")), users).expect("written");
         let mut import = self
-            .command(&["import", "users.csv", "--json"])
+            .command(&["import", "users.csv", "--json", "--allow-role", "admin"])
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");

@@ -105,7 +105,8 @@ impl Authority {
         Ok(TokenPair {
             access,
             refresh,
-            expires_in: expires_at.since(now),
+            // Its lifetime (RFC 6749, section 5.1), the same for each token, whatever the way to here took.
+            expires_in: expires_at.since(asked),
             scopes: principal.scopes,
             device,
             session: session.id,

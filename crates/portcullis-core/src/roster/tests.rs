@@ -118,7 +118,7 @@ fn each_refused_record_has_its_line_and_its_reason() {
             "3: roles: a name of a role or scope has letters, digits and `-_.:/` only",
             "4: a status is active or disabled",
             "5: created_at looks like 2026-01-31T12:00:00Z (RFC 3339)",
-            "6: an id is a UUID",
+            "6: an id is a UUID, and not the one of zeros",
             "7: this is no password hash that can be checked: possible are $argon2id$, $argon2i$, $argon2d$, bcrypt ($2a$, $2b$, \
              $2y$), $scrypt$, $pbkdf2-sha256$ and $pbkdf2-sha512$",
             "8: checking this bcrypt hash would cost too much for a login: at most cost 15",
