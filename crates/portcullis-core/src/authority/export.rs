@@ -7,6 +7,7 @@ use super::{Authority, Caller, TryLater, limits::Account};
 use crate::{
     access::{Principal, RoleName, Scope},
     audit::{Actor, AuditEvent, kind},
+    clock::Timestamp,
     id::{AuditId, TokenId, UserId},
     identity::Identity,
     session::SessionRecord,
@@ -120,7 +121,21 @@ struct EventPart<'a> {
     detail: Option<&'a Value>,
 }
 
+/// Whether the login behind a token is less than [`RECENT`] old: refreshing does not make it so.
+fn is_recent(sessions: &[SessionRecord], principal: &Principal, now: Timestamp) -> bool {
+    let own = sessions
+        .iter()
+        .find(|session| session.summary.id == principal.session);
+    own.is_some_and(|own| now.since(own.summary.created_at) < RECENT)
+}
+
 impl Authority {
+    /// How old the login behind a token may be, where it is older than that.
+    pub(super) async fn login_too_old(&self, principal: &Principal) -> Result<Option<Duration>, TryLater> {
+        let sessions = self.store.session_records(principal.user, MOST).await?;
+        Ok((!is_recent(&sessions, principal, self.clock.now())).then_some(RECENT))
+    }
+
     /// The archive of the caller's own account: profile, sessions, and the audit events that it did or that were done to it,
     /// those before `before` only. No hashes or secrets, and of other people nothing but that they acted.
     ///
@@ -142,10 +157,7 @@ impl Authority {
         let sessions = self.store.session_records(user.id, MOST).await;
         let sessions = sessions.map_err(TryLater::from)?;
         let now = self.clock.now();
-        let own = sessions
-            .iter()
-            .find(|session| session.summary.id == principal.session);
-        if own.is_none_or(|own| now.since(own.summary.created_at) >= RECENT) {
+        if !is_recent(&sessions, principal, now) {
             return Err(ExportError::LoginTooOld { max_age: RECENT });
         }
         // Before it is given out, and so among its events.

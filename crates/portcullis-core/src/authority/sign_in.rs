@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -45,6 +47,15 @@ pub enum IdentityError {
     /// The store refused.
     #[error(transparent)]
     Act(IdentityActError),
+    /// The token was narrowed: what it may not do, a way in that it makes must not do either.
+    #[error("this login was narrowed to some scopes: log in without, and try again")]
+    Narrowed,
+    /// A token that somebody stole must not become a way in that stays.
+    #[error("your login is older than {} minutes: log in again, and try again", max_age.as_secs() / 60)]
+    LoginTooOld {
+        /// How old it may be.
+        max_age: Duration,
+    },
     /// Not now.
     #[error(transparent)]
     TryLater(#[from] TryLater),
@@ -147,7 +158,25 @@ impl Authority {
             None => None,
         };
         let of = |standing: &Standing| (standing.user.id, standing.user.status);
-        let (standing, identity) = match decide(rules, profile, linked.as_ref().map(of), held)? {
+        let verdict = match decide(rules, profile, linked.as_ref().map(of), held) {
+            Ok(verdict) => verdict,
+            Err(refusal) => {
+                // One was read after the other: meanwhile another sign-in may have made the user together with this very link.
+                let made = known.is_none() && holder.is_some();
+                if made
+                    && self
+                        .store
+                        .identity(issuer, subject)
+                        .await
+                        .map_err(TryLater::from)?
+                        .is_some()
+                {
+                    return Ok(Looked::Again);
+                }
+                return Err(refusal.into());
+            }
+        };
+        let (standing, identity) = match verdict {
             Verdict::SignIn(_) => match (linked, known) {
                 (Some(standing), Some(identity)) => (standing, identity.id),
                 _ => return Ok(Looked::Again),
@@ -225,7 +254,7 @@ impl Authority {
         match linked.await {
             Ok(()) => Ok(Some(id)),
             // The user has another account at this provider already: that one is theirs, and this one is not.
-            Err(IdentityActError::Taken) if self.has_one_at(standing.user.id, &profile.issuer).await? => {
+            Err(IdentityActError::Taken) if self.has_another_at(standing.user.id, profile).await? => {
                 Err(SignInRefusal::EmailTaken.into())
             }
             Err(IdentityActError::Taken | IdentityActError::Behind | IdentityActError::NotFound) => Ok(None),
@@ -236,9 +265,11 @@ impl Authority {
         }
     }
 
-    async fn has_one_at(&self, user: UserId, issuer: &str) -> Result<bool, TryLater> {
+    async fn has_another_at(&self, user: UserId, profile: &Profile) -> Result<bool, TryLater> {
         let identities = self.store.identities(user).await?;
-        Ok(identities.iter().any(|identity| identity.issuer == issuer))
+        let is_another =
+            |identity: &Identity| identity.issuer == profile.issuer && identity.subject != profile.subject;
+        Ok(identities.iter().any(is_another))
     }
 
     async fn enlist_by_provider(
@@ -343,7 +374,23 @@ impl Authority {
         Ok(self.grant_opened(&standing, session.as_ref(), context.now)?)
     }
 
-    /// Ties the account of a profile that was checked to the caller, who is logged in.
+    /// Whether the caller may change by which accounts one signs in as them: with a whole token, of a login of less than ten
+    /// minutes ago.
+    ///
+    /// # Errors
+    /// When not.
+    pub async fn may_change_identities(&self, principal: &Principal) -> Result<(), IdentityError> {
+        if principal.narrowed {
+            return Err(IdentityError::Narrowed);
+        }
+        match self.login_too_old(principal).await? {
+            Some(max_age) => Err(IdentityError::LoginTooOld { max_age }),
+            None => Ok(()),
+        }
+    }
+
+    /// Ties the account of a profile that was checked to the caller, who is logged in, and was allowed to when it began
+    /// ([`Authority::may_change_identities`]).
     ///
     /// # Errors
     /// When it is somebody else's, or the caller has another one there.
@@ -381,6 +428,7 @@ impl Authority {
         identity: IdentityId,
         usable: Vec<String>,
     ) -> Result<(), IdentityError> {
+        self.may_change_identities(principal).await?;
         let act = UnlinkIdentity {
             user: principal.user,
             session_epoch: principal.session_epoch,

@@ -23,6 +23,8 @@ on_both!(
     an_answer_is_good_for_one_use_in_one_browser,
     an_answer_of_another_provider_is_no_answer,
     an_address_that_is_taken_is_linked_by_who_is_logged_in,
+    a_narrowed_login_makes_no_way_in,
+    strangers_leave_no_trace_by_names_that_nobody_has,
     a_code_is_exchanged_once_by_who_began,
     a_logout_at_the_provider_ends_the_session_here,
     github_and_discord_speak_their_dialects,
@@ -515,6 +517,46 @@ async fn an_address_that_is_taken_is_linked_by_who_is_logged_in(setup: Setup) {
         fresh.send(request).await.expect(409).json()["error"],
         "last_way_in"
     );
+}
+
+/// What a token may not do, an account that it links must not do either.
+async fn a_narrowed_login_makes_no_way_in(setup: Setup) {
+    let mock = Mock::start().await;
+    let app = start(with_mock(setup, "MOCK", &mock)).await;
+    let ada = app.register("ada").await;
+    let login = json!({"email": ada.email, "password": PASSWORD, "scope": "me"});
+    let narrowed = app
+        .client()
+        .post_json("/auth/login", &login)
+        .await
+        .expect(200)
+        .json();
+    let narrowed = app.client().bearer(narrowed["access_token"].as_str().unwrap());
+    let link = "/auth/providers/mock/link";
+    let refused = narrowed.post_json(link, &json!({})).await.expect(403);
+    assert_eq!(refused.json()["error"], "narrowed");
+    ada.client.post_json(link, &json!({})).await.expect(200);
+}
+
+async fn strangers_leave_no_trace_by_names_that_nobody_has(setup: Setup) {
+    let mock = Mock::start().await;
+    let app = start(with_mock(setup.limited(), "MOCK", &mock)).await;
+    for _ in 0..3 {
+        app.client().get("/auth/providers/nobody/start").await.expect(404);
+    }
+    let mut statuses = Vec::new();
+    for _ in 0..7 {
+        let form = [("logout_token", "garbage")];
+        let answer = app.client().post_form("/auth/providers/mock/logout", &form).await;
+        statuses.push(answer.status.as_u16());
+    }
+    assert_eq!(statuses[5..], [429, 429], "{statuses:?}");
+    let kept = app
+        .command(&["audit", "--kind", "sign_in.refused", "--json"], "")
+        .await;
+    let kept = kept.success().json();
+    assert!(kept.as_array().unwrap().len() <= 5, "{kept}");
+    assert!(!kept.to_string().contains("nobody"), "{kept}");
 }
 
 async fn a_code_is_exchanged_once_by_who_began(setup: Setup) {

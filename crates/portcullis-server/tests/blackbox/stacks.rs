@@ -223,7 +223,7 @@ async fn nginx(folder: &Path, portcullis: &str) -> (Process, String) {
     let main = format!(
         "daemon off; master_process off; pid {place}/pid; error_log stderr notice;\nevents {{}}\nhttp {{\n\
          access_log off;\n{temporary}include portcullis.conf;\nserver {{ listen 127.0.0.1:{behind}; location / {{ return 200 \
-         '$request_method $uri user=$http_remote_user groups=$http_remote_groups token=$http_authorization \
+         '$request_method $uri user=$http_remote_user groups=$http_remote_groups scopes=$http_remote_scopes token=$http_authorization \
          cookie=$http_cookie'; }} }}\n}}\n"
     );
     fs::write(folder.join("nginx.conf"), main).unwrap();
@@ -263,13 +263,14 @@ async fn nginx_lets_in_and_keeps_out() {
         .bearer_auth(&ada.tokens.access_token)
         .header("Remote-User", "root")
         .header("Remote-Groups", "admin")
+        .header("Remote-Scopes", "admin")
         .body("a task");
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status(), 200);
     let told = answer.text().await.unwrap();
     assert_eq!(
         told,
-        format!("POST /tasks user={} groups=user token= cookie=", ada.id)
+        format!("POST /tasks user={} groups=user scopes=me token= cookie=", ada.id)
     );
 
     let token = Some(ada.tokens.access_token.as_str());

@@ -201,6 +201,13 @@ both! {
         let identity = world.authority.identities(principal.user).await.unwrap().remove(0).id;
         let last = world.authority.unlink_identity(&by(&principal), &principal, identity, vec![IDP.to_owned()]).await;
         assert!(matches!(last, Err(IdentityError::Act(IdentityActError::LastWayIn))));
+        // Nor is anything linked or unlinked by a login of long ago, whose token may be a thief's.
+        world.authority.may_change_identities(&principal).await.unwrap();
+        world.clock.advance(std::time::Duration::from_secs(600));
+        let late = world.authority.may_change_identities(&principal).await;
+        assert!(matches!(late, Err(IdentityError::LoginTooOld { .. })), "{late:?}");
+        let late = world.authority.unlink_identity(&by(&principal), &principal, identity, vec![]).await;
+        assert!(matches!(late, Err(IdentityError::LoginTooOld { .. })), "{late:?}");
 
         let identified = world.authority.identify(&anyone(), &rules, &account, None).await.unwrap();
         let disable = AdminUserChange { name: None, roles: None, status: Some(UserStatus::Disabled) };

@@ -156,6 +156,12 @@ pub(crate) async fn link(
     let Some(resumed) = visit.resume(api.authority(), &caller, &headers).await? else {
         return Ok(to_login());
     };
+    let may = api.authority().may_change_identities(&resumed.principal).await;
+    if let Err(why) = may.map_err(Refused::from) {
+        why.note(api.authority(), &caller, &form.provider);
+        let (status, advice) = (why.status(), why.advice());
+        return account(&api, &headers, resumed, status, &advice).await;
+    }
     let purpose = Purpose::Link {
         user: resumed.principal.user,
         session_epoch: resumed.principal.session_epoch,

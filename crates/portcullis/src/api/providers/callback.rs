@@ -121,7 +121,7 @@ async fn end(
         } => {
             // Whoever began it must be here, logged in: else somebody else's browser would link an account.
             let here = visit.logged_in(authority, headers).await?;
-            if here.is_none_or(|principal| principal.user != user) {
+            if here.is_none_or(|principal| principal.user != user || principal.narrowed) {
                 return Ok(Err(Refused::NotLoggedIn));
             }
             let linked = authority.link_identity(caller, user, session_epoch, rules, &profile);

@@ -62,6 +62,11 @@ pub(crate) async fn link_provider(
     Path(id): Path<String>,
     Valid(return_to): Valid<Body<LinkBody>>,
 ) -> Result<Response, Problem> {
+    let may = api.authority().may_change_identities(&user).await;
+    if let Err(refused) = may.map_err(Refused::from) {
+        refused.note(api.authority(), &caller, &id);
+        return Err(refused.into());
+    }
     let purpose = Purpose::Link {
         user: user.user,
         session_epoch: user.session_epoch,

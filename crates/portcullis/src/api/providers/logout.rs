@@ -54,6 +54,8 @@ pub(crate) async fn provider_logout(
             return Err(Refused::from(failure).into());
         }
         Err(failure) => {
+            // Each refusal is kept: strangers have no more of them than logins.
+            authority.limit_sign_in(&caller).await?;
             let refused = Refused::from(failure);
             refused.note(authority, &caller, &id);
             // With the members that OAuth errors have (section 2.8).

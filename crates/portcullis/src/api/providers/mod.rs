@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use portcullis_core::{
-    authority::{Authority, Caller, IdentityError, SignInError},
+    authority::{Authority, Caller, ExportError, IdentityError, SignInError},
     id::UserId,
     identity::SignInRefusal,
     store::IdentityActError,
@@ -83,6 +83,8 @@ impl Refused {
                 ("try_later", later.to_string())
             }
             Self::Link(IdentityError::Act(error)) => (link_reason(error), error.to_string()),
+            Self::Link(error @ IdentityError::Narrowed) => ("narrowed", error.to_string()),
+            Self::Link(error @ IdentityError::LoginTooOld { .. }) => ("login_too_old", error.to_string()),
             Self::NotLoggedIn => (
                 "not_logged_in",
                 "the session that asked for the link is over".to_owned(),
@@ -103,6 +105,9 @@ impl Refused {
             Self::Failure(failure) => failure.advice().to_owned(),
             Self::Error(SignInError::Refused(refusal)) => sentence(refusal.to_string()),
             Self::Link(IdentityError::Act(error)) => sentence(error.to_string()),
+            Self::Link(error @ (IdentityError::Narrowed | IdentityError::LoginTooOld { .. })) => {
+                sentence(error.to_string())
+            }
             Self::Error(SignInError::TryLater(_)) | Self::Link(IdentityError::TryLater(_)) => {
                 "This cannot be answered at this moment. Try again later.".to_owned()
             }
@@ -119,13 +124,20 @@ impl Refused {
             | Self::Error(SignInError::TryLater(_))
             | Self::Link(IdentityError::TryLater(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failure(_) => StatusCode::BAD_REQUEST,
-            Self::Error(SignInError::Refused(_)) | Self::NotLoggedIn => StatusCode::FORBIDDEN,
+            Self::Error(SignInError::Refused(_))
+            | Self::NotLoggedIn
+            | Self::Link(IdentityError::Narrowed | IdentityError::LoginTooOld { .. }) => {
+                StatusCode::FORBIDDEN
+            }
             Self::Link(IdentityError::Act(_)) => StatusCode::CONFLICT,
         }
     }
 
-    /// Into log and audit.
+    /// Into log and audit. Of a provider that there is not, nothing: its name is whatever a stranger wrote.
     pub(crate) fn note(&self, authority: &Authority, caller: &Caller, provider: &str) {
+        if matches!(self, Self::Failure(SignInFailure::UnknownProvider)) {
+            return;
+        }
         let (reason, detail) = self.reason();
         authority.note_refused_sign_in(caller, provider, reason, &detail);
     }
@@ -169,6 +181,9 @@ impl From<Refused> for Problem {
                 later.into()
             }
             Refused::Failure(SignInFailure::TryLater(later)) => later.into(),
+            Refused::Link(IdentityError::LoginTooOld { max_age }) => {
+                ExportError::LoginTooOld { max_age }.into()
+            }
             other if other.status() == StatusCode::SERVICE_UNAVAILABLE => Self::unavailable(LATER)
                 .detail(other.advice())
                 .member("error", reason),

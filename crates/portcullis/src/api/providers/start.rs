@@ -140,6 +140,8 @@ pub(crate) async fn start_sign_in(
         Ok((cookie, location)) => Ok((cookie, Redirect::to(&location)).into_response()),
         Err(failure) => {
             let refused = Refused::from(failure);
+            // Each refusal is kept: strangers have no more of them than logins.
+            api.authority().limit_sign_in(&caller).await?;
             refused.note(api.authority(), &caller, &id);
             Ok(pages::refused(refused, &headers, caller.request_id.as_deref()))
         }
