@@ -10,6 +10,7 @@ use serde_json::Value;
 /// One connection that asks again and again, with as little work of its own as possible: what it measures must be the
 /// server.
 pub(crate) struct Probe {
+    address: String,
     stream: BufReader<TcpStream>,
 }
 
@@ -37,13 +38,18 @@ impl Request {
 /// Times of all answers, sorted.
 pub(crate) struct Times(Vec<Duration>);
 
+fn connect(address: &str) -> BufReader<TcpStream> {
+    let stream = TcpStream::connect(address).expect("the server listens");
+    stream.set_nodelay(true).expect("no delay");
+    BufReader::new(stream)
+}
+
 impl Probe {
     pub(crate) fn open(url: &str) -> Self {
-        let address = url.strip_prefix("http://").expect("plain HTTP");
-        let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_nodelay(true).expect("no delay");
+        let address = url.strip_prefix("http://").expect("plain HTTP").to_owned();
         Self {
-            stream: BufReader::new(stream),
+            stream: connect(&address),
+            address,
         }
     }
 
@@ -61,9 +67,16 @@ impl Probe {
 
     /// Gives the body of the answer, which must be a good one.
     pub(crate) fn ask(&mut self, request: &Request) -> Vec<u8> {
-        self.stream.get_mut().write_all(&request.0).expect("sent");
         let mut line = String::new();
-        self.stream.read_line(&mut line).expect("an answer");
+        let sent = self.stream.get_mut().write_all(&request.0);
+        let read = sent.and_then(|()| self.stream.read_line(&mut line));
+        // The server closes what is idle for long, as a connection is while others are measured.
+        if !read.is_ok_and(|bytes| bytes > 0) {
+            line.clear();
+            self.stream = connect(&self.address);
+            self.stream.get_mut().write_all(&request.0).expect("sent");
+            self.stream.read_line(&mut line).expect("an answer");
+        }
         assert!(
             line.starts_with("HTTP/1.1 200 "),
             "the server answers `{}`",
