@@ -30,6 +30,11 @@ pub struct TokenPair {
     pub session_expires_in: Duration,
 }
 
+/// A part of a second counts as one: the act took it, and clients read whole ones (RFC 6749, section 5.1).
+fn whole_seconds(left: Duration) -> Duration {
+    Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0))
+}
+
 impl Authority {
     /// A session that begins now.
     pub(super) fn new_session(&self, caller: &Caller, narrowed: Option<Vec<Scope>>) -> NewSession {
@@ -105,8 +110,7 @@ impl Authority {
         Ok(TokenPair {
             access,
             refresh,
-            // Its lifetime (RFC 6749, section 5.1), the same for each token, whatever the way to here took.
-            expires_in: expires_at.since(asked),
+            expires_in: whole_seconds(expires_at.since(now)),
             scopes: principal.scopes,
             device,
             session: session.id,
