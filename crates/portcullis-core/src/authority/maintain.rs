@@ -125,6 +125,51 @@ impl Authority {
         &self.node
     }
 
+    /// Notes by which times this server deletes and rotates, for commands that do it beside it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn note_retention(&self) -> Result<(), StoreError> {
+        for (name, _, own) in self.retention() {
+            self.store.set_meta(name, &own).await?;
+        }
+        Ok(())
+    }
+
+    /// Those of `tasks` for which the server of this database was told another time than this process was, each with the
+    /// server's and the own one in seconds, or `forever`. What is deleted by the wrong one does not come back.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn other_retention(&self, tasks: &[Task]) -> Result<Vec<(Task, String, String)>, TryLater> {
+        let mut others = Vec::new();
+        for (name, task, own) in self.retention() {
+            if !tasks.contains(&task) {
+                continue;
+            }
+            if let Some(noted) = self.store.meta(name).await?
+                && noted != own
+            {
+                others.push((task, noted, own));
+            }
+        }
+        Ok(others)
+    }
+
+    fn retention(&self) -> [(&'static str, Task, String); 2] {
+        let text = |time: Option<Duration>| {
+            time.map_or_else(|| "forever".to_owned(), |time| format!("{} s", time.as_secs()))
+        };
+        [
+            ("audit.retention", Task::Audit, text(self.config.audit_retention)),
+            (
+                "keys.rotate_after",
+                Task::Keys,
+                text(self.config.rotate_keys_after),
+            ),
+        ]
+    }
+
     /// Does all tasks at once, whatever the time. An application that has switched off the runs at set times calls this.
     ///
     /// # Errors

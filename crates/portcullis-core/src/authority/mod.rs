@@ -22,6 +22,7 @@ mod config;
 mod errors;
 mod export;
 mod grant;
+mod identities;
 mod limits;
 mod login;
 mod logout;
@@ -52,12 +53,13 @@ pub use self::{
     },
     export::{AccountArchive, ExportError},
     grant::TokenPair,
+    identities::IdentityError,
     limits::{Pair, RateLimits},
     login::LoginRequest,
     open::{FINGERPRINT, OpenError, Ports},
     readiness::{ClockSkew, MAX_CLOCK_SKEW, NotReady},
     register::Registration,
-    sign_in::{Identified, IdentityError, SignInError},
+    sign_in::{Identified, SignInError},
 };
 use self::{
     audit_sink::AuditSink, limits::Rules, metrics::Counts, open::KeyReload, profiles::Profiles,

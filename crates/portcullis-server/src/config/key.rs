@@ -85,6 +85,22 @@ impl Kind {
 pub(crate) const PREFIX: &str = "PORTCULLIS_";
 
 impl Key {
+    /// One without a default, and not secret.
+    pub(crate) const fn unset(
+        name: &'static str,
+        kind: Kind,
+        example: &'static str,
+        meaning: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            default: Default::Unset { example },
+            secret: false,
+            meaning,
+        }
+    }
+
     /// Name in the environment, `PORTCULLIS_TOKEN__ACCESS_TTL`.
     pub(crate) fn env_name(&self) -> String {
         format!("{PREFIX}{}", self.name.replace('.', "__").to_uppercase())

@@ -37,11 +37,8 @@ const fn secret(
     meaning: &'static str,
 ) -> Key {
     Key {
-        name,
-        kind,
-        default: Unset { example },
         secret: true,
-        meaning,
+        ..Key::unset(name, kind, example, meaning)
     }
 }
 

@@ -119,6 +119,11 @@ async fn serve(settings: Settings, traces: Option<&Exporter>) -> Result<(), Serv
     } else if settings.is_public(address) {
         installation.refuse_dev_password(address).await?;
     }
+    let authority = installation.portcullis.authority();
+    authority
+        .note_retention()
+        .await
+        .map_err(InstallationError::from)?;
     leaving.tell(&installation.portcullis);
     let app = app::app(&installation.portcullis)?;
     let broken = Arc::new(AtomicBool::new(false));

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use portcullis_testkit::{
     browser::Browser,
-    client::Answer,
-    people::{Member, PASSWORD},
+    client::{Answer, Client},
+    people::{self, Member, PASSWORD},
     server::{App, Engine, Process, Setup},
 };
 use reqwest::Method;
@@ -551,6 +551,15 @@ async fn strangers_leave_no_trace_by_names_that_nobody_has(setup: Setup) {
         statuses.push(answer.status.as_u16());
     }
     assert_eq!(statuses[5..], [429, 429], "{statuses:?}");
+    // Nor do they spend the logins of a visitor, by pictures in a page that lead to the way back.
+    let visitor = Client::from_address(app.process.url(), std::net::Ipv4Addr::new(127, 0, 0, 77).into());
+    for _ in 0..10 {
+        let back = "/auth/providers/mock/callback?state=x&code=y";
+        visitor.get(back).await.expect(400);
+    }
+    people::login(&visitor, "nobody@example.com", PASSWORD)
+        .await
+        .expect(401);
     let kept = app
         .command(&["audit", "--kind", "sign_in.refused", "--json"], "")
         .await;

@@ -42,6 +42,28 @@ fn a_server_does_what_is_due_and_says_so() {
     );
 }
 
+/// As the unit of systemd is run beside a shell: with the data folder, and without the configuration.
+#[test]
+fn nothing_is_deleted_by_another_retention_than_that_of_the_server() {
+    let place = Place::new();
+    place.write("server.toml", "[audit]\nretention = \"forever\"\n");
+    let _server = place.serve(&["--config", "server.toml"]);
+    let refused = place.run(&["maintenance", "run"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(
+        refused
+            .stderr
+            .contains("another time for `audit` than this command was told: forever, not 31536000 s"),
+        "{refused:?}"
+    );
+    place
+        .run(&["maintenance", "run", "--task", "feed", "--task", "keys"])
+        .done();
+    place
+        .run(&["maintenance", "run", "--config", "server.toml"])
+        .done();
+}
+
 #[test]
 fn an_operator_can_ask_for_it_at_once() {
     let place = Place::new().env("PORTCULLIS_MAINTENANCE__SCHEDULE", "never");

@@ -74,16 +74,19 @@ fn me(server: &Server, token: &str) -> u16 {
     .0
 }
 
-/// Reads `/metrics`.
-fn scrape(server: &Server) -> String {
-    let url = server.said("metrics").unwrap()["url"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+/// Where metrics are read.
+fn address(server: &Server) -> String {
+    let said = server.said("metrics").unwrap();
+    let url = said["url"].as_str().unwrap();
     let address = url
         .strip_prefix("http://")
         .and_then(|url| url.strip_suffix("/metrics"));
-    let (status, text) = send(address.unwrap(), "GET /metrics HTTP/1.1", "");
+    address.unwrap().to_owned()
+}
+
+/// Reads `/metrics`.
+fn scrape(server: &Server) -> String {
+    let (status, text) = send(&address(server), "GET /metrics HTTP/1.1", "");
     assert_eq!(status, 200);
     text
 }
@@ -208,16 +211,10 @@ fn a_scrape_counts_what_happened() {
 fn idle_connections_do_not_shut_prometheus_out() {
     let place = place();
     let server = place.serve(&[]);
-    let url = server.said("metrics").unwrap()["url"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let address = url
-        .strip_prefix("http://")
-        .and_then(|url| url.strip_suffix("/metrics"));
+    let address = address(&server);
     let idle: Vec<TcpStream> = (0..16)
         .map(|_| {
-            let mut stream = TcpStream::connect(address.unwrap()).unwrap();
+            let mut stream = TcpStream::connect(&address).unwrap();
             // The preface, and settings: none.
             stream
                 .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")

@@ -33,8 +33,9 @@ use portcullis_core::issuer::KeyPolicy;
 ///
 /// ```compile_fail,E0308
 /// # use portcullis::issuer::{Issuer, JwkSet, Remote};
-/// # fn keys() -> JwkSet { unimplemented!() }
-/// Remote::builder().issuer(Issuer::keys("https://idp.example", keys()));
+/// # fn start(keys: JwkSet) {
+/// Remote::builder().issuer(Issuer::keys("https://idp.example", keys));
+/// # }
 /// ```
 #[must_use = "give it to `Remote::builder().issuer(..)`"]
 pub struct Issuer {

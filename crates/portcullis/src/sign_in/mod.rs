@@ -20,12 +20,14 @@ mod dialect;
 mod failure;
 mod flow;
 mod provider;
+mod setup;
 
 pub(crate) use self::answer::with_query;
 pub use self::{
     answer::CallbackQuery,
     failure::SignInFailure,
-    flow::{SignIn, SignInBuilder, SignInSetupError, SignedIn},
+    flow::{SignIn, SignedIn},
     provider::{ClientAuth, Provider},
+    setup::{SignInBuilder, SignInSetupError},
 };
 pub use portcullis_core::identity::{Emails, LogoutToken, Profile, RoleRule, SignInRules};

@@ -10,7 +10,7 @@ use crate::{
 
 /// Do it now, whatever the schedule says
 ///
-/// Beside running servers. Ends with 1 when a task failed, or when another node is at it.
+/// Beside running servers, with their configuration: by another retention than theirs nothing is deleted. Ends with 1 when a task failed, or when another node is at it.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Run {
@@ -36,6 +36,17 @@ impl Run {
             .filter(|task| self.tasks.is_empty() || self.tasks.contains(task))
             .collect();
         data::on(self.data, async |installation| {
+            let others = installation
+                .portcullis
+                .authority()
+                .other_retention(&wanted)
+                .await?;
+            if let Some((task, noted, own)) = others.first() {
+                return Err(Failure::Usage(format!(
+                    "the server goes by another time for `{task}` than this command was told: {noted}, not {own}. Give it the \
+                     configuration of the server (--config FILE), or name the other tasks with --task"
+                )));
+            }
             let maintenance = installation.portcullis.maintenance();
             let ran = maintenance.run(&Caller::operator(), &wanted).await?;
             let failed = ran.iter().any(|(_, run)| run.error.is_some());

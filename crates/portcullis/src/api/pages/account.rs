@@ -139,6 +139,16 @@ async fn account(
     Ok(answer)
 }
 
+/// The page, with why something was not done.
+async fn account_with(
+    api: &Api,
+    headers: &HeaderMap,
+    resumed: Resumed,
+    why: &Refused,
+) -> Result<Response, Problem> {
+    account(api, headers, resumed, why.status(), &why.advice()).await
+}
+
 #[derive(Deserialize)]
 pub(crate) struct LinkForm {
     provider: String,
@@ -159,8 +169,7 @@ pub(crate) async fn link(
     let may = api.authority().may_change_identities(&resumed.principal).await;
     if let Err(why) = may.map_err(Refused::from) {
         why.note(api.authority(), &caller, &form.provider);
-        let (status, advice) = (why.status(), why.advice());
-        return account(&api, &headers, resumed, status, &advice).await;
+        return account_with(&api, &headers, resumed, &why).await;
     }
     let purpose = Purpose::Link {
         user: resumed.principal.user,
@@ -206,11 +215,7 @@ pub(crate) async fn unlink(
         .unlink_identity(&caller, &resumed.principal, form.identity, usable);
     match unlinked.await {
         Ok(()) => Ok(with(resumed.cookies, Redirect::to("/account"))),
-        Err(error) => {
-            let why = Refused::from(error);
-            let (status, advice) = (why.status(), why.advice());
-            account(&api, &headers, resumed, status, &advice).await
-        }
+        Err(error) => account_with(&api, &headers, resumed, &Refused::from(error)).await,
     }
 }
 

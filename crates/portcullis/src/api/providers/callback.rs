@@ -46,7 +46,11 @@ pub(crate) async fn finish_sign_in(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let sign_in = sign_in(&api)?;
-    api.authority().limit_sign_in(&caller).await?;
+    // Any page can make a browser come here: only where it began a sign-in does that count, or a page could spend the logins of all
+    // who look at it.
+    if sign_in.has_begun::<Purpose>(&id, &headers, &query) {
+        api.authority().limit_sign_in(&caller).await?;
+    }
     let (answer, code) = match sign_in.finish::<Purpose>(&id, &headers, query).await {
         Ok(who) => {
             let app = match &who.carried {

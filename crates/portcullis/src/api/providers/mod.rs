@@ -133,12 +133,24 @@ impl Refused {
         }
     }
 
-    /// Into log and audit. Of a provider that there is not, nothing: its name is whatever a stranger wrote.
+    /// Into log and audit. Of a provider that there is not, nothing: its name is whatever a stranger wrote. Where no sign-in was
+    /// begun, only into the log, which has a line of each request anyway: nothing limits who comes back without having left.
     pub(crate) fn note(&self, authority: &Authority, caller: &Caller, provider: &str) {
-        if matches!(self, Self::Failure(SignInFailure::UnknownProvider)) {
-            return;
-        }
         let (reason, detail) = self.reason();
+        match self {
+            Self::Failure(SignInFailure::UnknownProvider) => return,
+            Self::Failure(SignInFailure::NoFlow | SignInFailure::State) => {
+                tracing::info!(
+                    provider,
+                    reason,
+                    detail,
+                    request_id = caller.request_id,
+                    "sign_in.refused"
+                );
+                return;
+            }
+            _ => {}
+        }
         authority.note_refused_sign_in(caller, provider, reason, &detail);
     }
 }

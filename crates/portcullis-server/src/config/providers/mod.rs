@@ -1,185 +1,21 @@
 //! Providers by which people sign in: sections `[providers.NAME]`, one for each. Their keys are in a table of their own, since
 //! the names of the sections are the operator's.
 
+mod keys;
+
 use std::{collections::BTreeMap, fs};
 
 use portcullis::sign_in::{ClientAuth, Emails, Provider, SignInRules};
 use portcullis_core::{key::SigningKey, token::Algorithm};
 use secrecy::SecretString;
 
+use self::keys::KINDS;
+pub(crate) use self::keys::PROVIDER_KEYS;
 use super::{
-    key::{
-        Default::Unset,
-        Key,
-        Kind::{Bool, List, Path, Text, Word},
-        PREFIX,
-    },
+    key::{Key, PREFIX},
     layers::{Given, Layers, Written, unknown},
     problem::Problem,
 };
-
-const KINDS: &[&str] = &[
-    "oidc", "google", "entra", "auth0", "keycloak", "okta", "gitlab", "apple", "github", "discord",
-];
-
-const fn key(
-    name: &'static str,
-    kind: super::key::Kind,
-    example: &'static str,
-    meaning: &'static str,
-) -> Key {
-    Key {
-        name,
-        kind,
-        default: Unset { example },
-        secret: false,
-        meaning,
-    }
-}
-
-/// The keys of one provider.
-pub(crate) const PROVIDER_KEYS: &[Key] = &[
-    key(
-        "kind",
-        Word(KINDS),
-        "oidc",
-        "What it is: oidc, any provider of OpenID Connect, or one that is known by name.",
-    ),
-    key(
-        "issuer",
-        Text,
-        "https://idp.example.com/realms/app",
-        "Of oidc: its issuer, exactly as it calls itself. Of github and discord: another name for accounts of an installation of \
-         one's own.",
-    ),
-    key(
-        "tenant",
-        Text,
-        "11111111-2222-3333-4444-555555555555",
-        "Of entra: the identifier of the tenant.",
-    ),
-    key(
-        "domain",
-        Text,
-        "example.eu.auth0.com",
-        "Of auth0 and okta: the domain.",
-    ),
-    key(
-        "url",
-        Text,
-        "https://keycloak.example.com",
-        "Of keycloak: its URL, to which /realms/REALM is added.",
-    ),
-    key("realm", Text, "app", "Of keycloak: the realm."),
-    key(
-        "team",
-        Text,
-        "ABCDE12345",
-        "Of apple: the identifier of the team.",
-    ),
-    key(
-        "key_id",
-        Text,
-        "ABC123DEFG",
-        "Of apple: the identifier of the key.",
-    ),
-    key(
-        "client_id",
-        Text,
-        "portcullis",
-        "What this server is called there.",
-    ),
-    Key {
-        secret: true,
-        ..key(
-            "client_secret",
-            Text,
-            "(from the provider)",
-            "The secret that the provider gave.",
-        )
-    },
-    key(
-        "client_key_file",
-        Path,
-        "/etc/portcullis/client.pem",
-        "File of a private key (PEM or JWK) that signs in the place of a secret: private_key_jwt, and for apple.",
-    ),
-    key(
-        "client_auth",
-        Word(&["basic", "post"]),
-        "post",
-        "How the secret is sent. Unless told, as the provider says that it takes it.",
-    ),
-    key("name", Text, "Our company", "The name on the button."),
-    key("scopes", List, "openid,email,profile", "What is asked for."),
-    key(
-        "create",
-        Bool,
-        "true",
-        "Whether somebody who is unknown becomes a user at the first sign-in. Unless told, they do.",
-    ),
-    key(
-        "domains",
-        List,
-        "example.com",
-        "Only with an email of these domains does somebody become a user.",
-    ),
-    key(
-        "authoritative",
-        List,
-        "example.com",
-        "On these domains it is the authority: an account whose email is known to be its user's is linked by itself.",
-    ),
-    key(
-        "emails",
-        Word(&["verified", "all"]),
-        "verified",
-        "Which emails are believed: those that it says are verified, or all, for a provider that says nothing of it and where nobody \
-         can state an address of their own.",
-    ),
-    key(
-        "default_roles",
-        List,
-        "user",
-        "Roles of whoever becomes a user by it. Unless told, those of whoever registers.",
-    ),
-    key(
-        "roles",
-        List,
-        "groups=staff:editor",
-        "Roles that follow claims at each sign-in, each rule as CLAIM=VALUE:ROLE.",
-    ),
-    key(
-        "allow_private_addresses",
-        Bool,
-        "false",
-        "Whether it may be within this machine or a private network.",
-    ),
-    key(
-        "root_certificates_file",
-        Path,
-        "/etc/portcullis/idp-ca.pem",
-        "File of certificates (PEM) of an authority that its own certificate comes from.",
-    ),
-    key(
-        "authorization_url",
-        Text,
-        "https://github.example.com/login/oauth/authorize",
-        "Of github and discord: where an installation of one's own is. With token_url and userinfo_url.",
-    ),
-    key(
-        "token_url",
-        Text,
-        "https://github.example.com/login/oauth/access_token",
-        "See authorization_url.",
-    ),
-    key(
-        "userinfo_url",
-        Text,
-        "https://github.example.com/api/v3/user",
-        "See authorization_url.",
-    ),
-];
 
 /// The values of one provider, by the names of its keys.
 pub(super) type Values = BTreeMap<&'static str, Given>;
